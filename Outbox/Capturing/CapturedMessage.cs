@@ -1,0 +1,123 @@
+using System.Globalization;
+using MassTransit;
+using MassTransit.Context;
+using MassTransit.Logging;
+
+namespace Outbox.Capturing;
+
+/// <summary>Turns a message that is about to be sent into a row of the outbox.</summary>
+internal static class CapturedMessage
+{
+    /// <summary>Serializes the message and writes down everything that the transport would have been told.</summary>
+    /// <exception cref="MessageException">The body is larger than <see cref="OutboxOptions.MaxBodySize"/>, or the message has no id or destination.</exception>
+    public static OutboxMessage From<T>(SendContext<T> context, OutboxOptions options, DateTime now)
+        where T : class
+    {
+        if (context.DestinationAddress is null)
+            throw new MessageException(typeof(T), "A message for the outbox needs a destination address; found none.");
+
+        // First the body: a serializer of raw bodies writes the ids and addresses into the headers while it works.
+        var body = context.Serializer.GetMessageBody(context).GetBytes();
+        if (body.Length > options.MaxBodySize)
+            throw new MessageException(typeof(T), $"A message body may have at most {options.MaxBodySize} bytes (OutboxOptions.MaxBodySize); found {body.Length}.");
+
+        var key = context.TryGetPayload(out PartitionKey? chosen) ? chosen.Value : options.PartitionKeys.For(typeof(T), context.Message);
+        return new OutboxMessage
+        {
+            MessageId = context.MessageId ?? throw new MessageException(typeof(T), "A message for the outbox needs a message id; found none."),
+            ConversationId = context.ConversationId,
+            CorrelationId = context.CorrelationId,
+            MessageType = string.Join(';', context.SupportedMessageTypes),
+            DestinationAddress = context.DestinationAddress.ToString(),
+            ContentType = (context.ContentType ?? context.Serialization.DefaultContentType).ToString(),
+            PartitionKey = key,
+            CreatedAt = now,
+            DueAt = context.Delay > TimeSpan.Zero ? now + context.Delay : null,
+            ExpiresAt = now + context.TimeToLive,
+            Metadata = MetadataOf(context, options).ToJson(),
+            Body = body,
+            Size = body.Length,
+        };
+    }
+
+    private static MessageMetadata MetadataOf<T>(SendContext<T> context, OutboxOptions options)
+        where T : class
+    {
+        var published = context is PublishContext && context is MessageSendContext<T> { IsPublish: true };
+        return new MessageMetadata
+        {
+            RequestId = context.RequestId,
+            InitiatorId = context.InitiatorId,
+            SourceAddress = context.SourceAddress,
+            ResponseAddress = context.ResponseAddress,
+            FaultAddress = context.FaultAddress,
+            Published = published,
+            Mandatory = NeedsListener(context, published) && !options.UnroutedAllowed.Contains(typeof(T)),
+            Headers = HeadersOf(context),
+            Properties = PropertiesOf(context),
+        };
+    }
+
+    /// <summary>
+    /// Nobody need wait for an answer any more, and nobody need listen to faults. Everything else must reach a queue.
+    /// </summary>
+    private static bool NeedsListener<T>(SendContext<T> context, bool published)
+        where T : class
+    {
+        if (typeof(Fault).IsAssignableFrom(typeof(T)) || typeof(ReceiveFault).IsAssignableFrom(typeof(T)))
+            return false;
+
+        var query = context.DestinationAddress!.Query;
+        var temporary = query.Contains("temporary=true", StringComparison.OrdinalIgnoreCase)
+            || query.Contains("autodelete=true", StringComparison.OrdinalIgnoreCase)
+            || context.DestinationAddress.AbsolutePath.EndsWith("amq.rabbitmq.reply-to", StringComparison.Ordinal);
+        return published || !temporary;
+    }
+
+    private static Dictionary<string, object>? HeadersOf(SendContext context)
+    {
+        Dictionary<string, object>? headers = null;
+        foreach (var (name, value) in context.Headers.GetAll())
+        {
+            if (value is not null)
+                (headers ??= [])[name] = Storable(value);
+        }
+
+        // Without a listener MassTransit writes no trace context; a trace that others follow is kept all the same.
+        if (System.Diagnostics.Activity.Current is { Id: { } traceParent })
+            (headers ??= []).TryAdd(DiagnosticHeaders.ActivityId, traceParent);
+        return headers;
+    }
+
+    private static Dictionary<string, object>? PropertiesOf<T>(SendContext<T> context)
+        where T : class
+    {
+        if (context is not TransportSendContext transport)
+            return null;
+
+        var properties = new Dictionary<string, object>(StringComparer.OrdinalIgnoreCase);
+        transport.WritePropertiesTo(properties);
+
+        // Told by columns of their own: when the row is due, and where it goes.
+        properties.Remove(nameof(SendContext.Delay));
+        properties.Remove(nameof(PublishContext.Mandatory));
+        foreach (var (name, value) in properties)
+            properties[name] = Storable(value);
+        return properties.Count > 0 ? properties : null;
+    }
+
+    private static object Storable(object value) => value switch
+    {
+        string or bool or byte or int or long or double or string[] => value,
+        short or ushort or uint or sbyte => Convert.ToInt64(value, CultureInfo.InvariantCulture),
+        float or decimal => Convert.ToDouble(value, CultureInfo.InvariantCulture),
+        DateTime time => time.ToUniversalTime().ToString("O", CultureInfo.InvariantCulture),
+        DateTimeOffset time => time.ToString("O", CultureInfo.InvariantCulture),
+        IEnumerable<string> many => many.ToArray(),
+        IFormattable or Uri => Convert.ToString(value, CultureInfo.InvariantCulture) ?? "",
+        _ => System.Text.Json.JsonSerializer.Serialize(value, MassTransit.Serialization.SystemTextJsonMessageSerializer.Options),
+    };
+}
+
+/// <summary>The partition key that the sender chose for one message.</summary>
+internal sealed record PartitionKey(string Value);

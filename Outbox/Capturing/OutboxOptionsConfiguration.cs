@@ -1,0 +1,18 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+
+namespace Outbox.Capturing;
+
+/// <summary>
+/// Hooks the run-time type: registered as an open generic, so that a context which was registered as a derived class,
+/// pooled, or made by a factory is hooked like any other.
+/// </summary>
+internal sealed class OutboxOptionsConfiguration<TContext>(OutboxInterceptor interceptor) : IDbContextOptionsConfiguration<TContext>
+    where TContext : DbContext
+{
+    public void Configure(IServiceProvider serviceProvider, DbContextOptionsBuilder optionsBuilder)
+    {
+        if (interceptor.Serves(typeof(TContext)))
+            optionsBuilder.AddInterceptors(interceptor);
+    }
+}

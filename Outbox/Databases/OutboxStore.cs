@@ -1,0 +1,43 @@
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Outbox.Databases;
+
+/// <summary>The database of an outbox: its dialect, known once the first DbContext was seen, and a way to a connection.</summary>
+internal sealed class OutboxStore<TDbContext>(IServiceScopeFactory scopes)
+    where TDbContext : DbContext
+{
+    private SqlDialect? _dialect;
+
+    /// <summary>The statements, in the words of this database.</summary>
+    public SqlDialect Dialect => _dialect ?? BindFirst();
+
+    /// <summary>Recognises the database from the DbContext's provider.</summary>
+    /// <exception cref="ConfigurationException">The provider is not one of those supported, or the model lacks a table.</exception>
+    public SqlDialect Bind(DbContext dbContext)
+    {
+        var tables = new OutboxTables(dbContext);
+        return _dialect = dbContext.Database.ProviderName switch
+        {
+            "Npgsql.EntityFrameworkCore.PostgreSQL" => new PostgresDialect(tables),
+            "Microsoft.EntityFrameworkCore.Sqlite" => new SqliteDialect(tables),
+            var other => throw new ConfigurationException(
+                $"The outbox of {typeof(TDbContext).Name} needs PostgreSQL or SQLite; found the provider {other}."),
+        };
+    }
+
+    /// <summary>A DbContext of its own, in a scope of its own.</summary>
+    public AsyncServiceScope Open(out TDbContext dbContext)
+    {
+        var scope = scopes.CreateAsyncScope();
+        dbContext = scope.ServiceProvider.GetRequiredService<TDbContext>();
+        return scope;
+    }
+
+    private SqlDialect BindFirst()
+    {
+        using var scope = scopes.CreateScope();
+        return Bind(scope.ServiceProvider.GetRequiredService<TDbContext>());
+    }
+}

@@ -1,0 +1,28 @@
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+
+namespace Outbox;
+
+/// <summary>
+/// The outbox of a DbContext: what is published or sent here is stored by the DbContext's next save, in the same
+/// transaction as the business rows, and sent by the relay afterwards. Both, or neither.
+/// </summary>
+/// <remarks>
+/// Scoped; belongs to the scope's <typeparamref name="TDbContext"/>. For a DbContext made by a factory see
+/// <see cref="IOutboxFactory{TDbContext}"/>. Nothing is stored until <c>SaveChanges</c> is called.
+/// All the forms of MassTransit's <see cref="IPublishEndpoint"/> and <see cref="ISendEndpointProvider"/> apply, for
+/// example <c>outbox.Publish(message)</c> and <c>outbox.Send(new Uri("queue:name"), message)</c>.
+/// </remarks>
+/// <typeparam name="TDbContext">The DbContext whose transaction the messages join.</typeparam>
+public interface IOutbox<TDbContext> : IPublishEndpoint, ISendEndpointProvider
+    where TDbContext : DbContext;
+
+/// <summary>Gives the outbox of a DbContext that does not come from the scope, for example one made by an <see cref="IDbContextFactory{TContext}"/>.</summary>
+/// <typeparam name="TDbContext">The DbContext that the outbox was registered for.</typeparam>
+public interface IOutboxFactory<TDbContext>
+    where TDbContext : DbContext
+{
+    /// <summary>The outbox whose messages are stored by <paramref name="dbContext"/>.</summary>
+    /// <param name="dbContext">The DbContext that will be saved; the caller keeps owning it.</param>
+    IOutbox<TDbContext> For(TDbContext dbContext);
+}

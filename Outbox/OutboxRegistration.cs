@@ -1,0 +1,32 @@
+using System.Threading.Channels;
+using Microsoft.EntityFrameworkCore;
+
+namespace Outbox;
+
+/// <summary>One outbox of this process: its DbContext type, its options, and what its parts share while they run.</summary>
+internal abstract class OutboxRegistration(Type dbContextType, OutboxOptions options)
+{
+    public Type DbContextType { get; } = dbContextType;
+
+    public OutboxOptions Options { get; } = options;
+
+    /// <summary>Raised when a transaction of this process has stored messages.</summary>
+    public WakeUp WakeUp { get; } = new();
+
+    /// <summary>The partitions that this process relays now; replaced as a whole, never changed in place.</summary>
+    public IReadOnlyList<int> OwnedPartitions { get; set; } = [];
+}
+
+/// <inheritdoc/>
+internal sealed class OutboxRegistration<TDbContext>(OutboxOptions options) : OutboxRegistration(typeof(TDbContext), options)
+    where TDbContext : DbContext;
+
+/// <summary>A signal that is remembered until it is awaited, however often it was raised meanwhile.</summary>
+internal sealed class WakeUp
+{
+    private readonly Channel<bool> _signal = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+
+    public void Raise() => _signal.Writer.TryWrite(true);
+
+    public async Task WaitAsync(CancellationToken cancellationToken) => await _signal.Reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+}

@@ -1,0 +1,86 @@
+using System.Data;
+using MassTransit;
+using MassTransit.DependencyInjection;
+using MassTransit.Middleware;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Outbox.Capturing;
+using Outbox.Databases;
+
+namespace Outbox.Registering;
+
+/// <inheritdoc cref="IEntityFrameworkOutboxConfigurator"/>
+internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistrationConfigurator services)
+    : IEntityFrameworkOutboxConfigurator, IEntityFrameworkBusOutboxConfigurator
+    where TDbContext : DbContext
+{
+    public OutboxOptions Options { get; } = new();
+
+    public TimeSpan DuplicateDetectionWindow { get => Options.DuplicateDetectionWindow; set => Options.DuplicateDetectionWindow = value; }
+
+    public IsolationLevel IsolationLevel { set => Options.IsolationLevel = value; }
+
+    public TimeSpan QueryDelay { get => Options.QueryDelay; set => Options.QueryDelay = value; }
+
+    public int QueryMessageLimit { get => Options.QueryMessageLimit; set => Options.QueryMessageLimit = value; }
+
+    public TimeSpan QueryTimeout { get => Options.QueryTimeout; set => Options.QueryTimeout = value; }
+
+    public int MessageDeliveryLimit { get => Options.MessageDeliveryLimit; set => Options.MessageDeliveryLimit = value; }
+
+    public TimeSpan MessageDeliveryTimeout { get => Options.MessageDeliveryTimeout; set => Options.MessageDeliveryTimeout = value; }
+
+    public TimeSpan? KeepDelivered { get => Options.KeepDelivered; set => Options.KeepDelivered = value; }
+
+    public bool RedeliverOnStart { get => Options.RedeliverOnStart; set => Options.RedeliverOnStart = value; }
+
+    public void DisableInboxCleanupService() => Options.InboxCleanupServiceEnabled = false;
+
+    public void DisableDeliveryService() => Options.DeliveryServiceEnabled = false;
+
+    public void PartitionBy<TMessage>(Func<TMessage, object?> key)
+        where TMessage : class
+        => Options.PartitionKeys.Add(key);
+
+    public void AllowUnrouted<TMessage>()
+        where TMessage : class
+        => Options.UnroutedAllowed.Add(typeof(TMessage));
+
+    public void UseBusOutbox(Action<IEntityFrameworkBusOutboxConfigurator>? configure = null)
+    {
+        configure?.Invoke(this);
+        services.AddSingleton(new BusOutbox(typeof(TDbContext)));
+        services.Replace(ServiceDescriptor.Scoped<IScopedBusContextProvider<IBus>>(provider =>
+            ActivatorUtilities.CreateInstance<CapturedBusContext<TDbContext>>(provider)));
+    }
+
+    /// <summary>Registers the parts. What another outbox has registered already is shared with it.</summary>
+    public void Register(Action<IEntityFrameworkOutboxConfigurator>? configure)
+    {
+        if (services.Any(s => s.ServiceType == typeof(OutboxRegistration<TDbContext>)))
+            throw new ConfigurationException($"The outbox of {typeof(TDbContext).Name} must be added once; AddEntityFrameworkOutbox<{typeof(TDbContext).Name}> was called twice.");
+
+        configure?.Invoke(this);
+        if (Options.Problems().ToArray() is { Length: > 0 } problems)
+            throw new ConfigurationException($"The options of the outbox of {typeof(TDbContext).Name} are not valid: {string.Join(' ', problems)}");
+
+        services.TryAddSingleton(TimeProvider.System);
+        services.TryAddSingleton<OutboxInterceptor>();
+        services.TryAddEnumerable(ServiceDescriptor.Singleton(typeof(IDbContextOptionsConfiguration<>), typeof(OutboxOptionsConfiguration<>)));
+
+        var registration = new OutboxRegistration<TDbContext>(Options);
+        services.AddSingleton(registration);
+        services.AddSingleton<OutboxRegistration>(registration);
+        services.AddSingleton<OutboxStore<TDbContext>>();
+        services.AddHostedService<OutboxStartUp<TDbContext>>();
+
+        services.AddScoped<IOutboxFactory<TDbContext>, OutboxFactory<TDbContext>>();
+        services.AddScoped(provider => provider.GetRequiredService<IOutboxFactory<TDbContext>>().For(provider.GetRequiredService<TDbContext>()));
+    }
+}
+
+/// <summary>Says which DbContext the plain endpoints of the bus belong to.</summary>
+internal sealed record BusOutbox(Type DbContextType);
