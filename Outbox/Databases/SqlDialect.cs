@@ -13,4 +13,27 @@ internal abstract class SqlDialect(OutboxTables tables)
 
     /// <summary>Deletes the rows whose numbers are in <c>@ids</c>.</summary>
     public abstract string Delete { get; }
+
+    /// <summary>Counts by state, each up to <see cref="OutboxStatistics.CountLimit"/>, and the age of the oldest ready row, each by an index.</summary>
+    public virtual string Statistics
+    {
+        get
+        {
+            var (m, lease) = (Tables.Message, Tables.Lease);
+            var (state, due, holds) = (m[nameof(OutboxMessage.State)], m[nameof(OutboxMessage.DueAt)], m[nameof(OutboxMessage.Holds)]);
+            var (created, partition, sequence) = (m[nameof(OutboxMessage.CreatedAt)], m[nameof(OutboxMessage.Partition)], m[nameof(OutboxMessage.SequenceNumber)]);
+            return $"""
+                SELECT
+                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m} WHERE {state} = 0 AND {due} IS NULL LIMIT {OutboxStatistics.CountLimit}) r) AS "Ready",
+                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m} WHERE {due} IS NOT NULL LIMIT {OutboxStatistics.CountLimit}) w) AS "Waiting",
+                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m} WHERE {holds} = TRUE LIMIT {OutboxStatistics.CountLimit}) h) AS "Holding",
+                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m} WHERE {state} = 2 AND {state} <> 0 LIMIT {OutboxStatistics.CountLimit}) d) AS "Dead",
+                  (SELECT min(o.at) FROM (
+                    SELECT (SELECT m.{created} FROM {m} m
+                            WHERE m.{partition} = l.{lease[nameof(OutboxLease.Partition)]} AND m.{state} = 0 AND m.{due} IS NULL
+                            ORDER BY m.{sequence} LIMIT 1) AS at
+                    FROM {lease} l) o) AS "OldestReadyAt"
+                """;
+        }
+    }
 }

@@ -9,6 +9,8 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Outbox.Capturing;
 using Outbox.Databases;
+using Outbox.Operating;
+using Outbox.Telemetry;
 
 namespace Outbox.Registering;
 
@@ -75,7 +77,10 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
         services.AddSingleton(registration);
         services.AddSingleton<OutboxRegistration>(registration);
         services.AddSingleton<OutboxStore<TDbContext>>();
+        services.AddSingleton<IDeadMessages<TDbContext>, DeadMessages<TDbContext>>();
+        services.AddSingleton<IOutboxStatistics<TDbContext>, OutboxStatisticsQuery<TDbContext>>();
         services.AddHostedService<OutboxStartUp<TDbContext>>();
+        services.AddHostedService<OutboxMetrics<TDbContext>>();
 
         services.AddScoped<IOutboxFactory<TDbContext>, OutboxFactory<TDbContext>>();
         services.AddScoped(provider => provider.GetRequiredService<IOutboxFactory<TDbContext>>().For(provider.GetRequiredService<TDbContext>()));

@@ -1,0 +1,63 @@
+using Microsoft.EntityFrameworkCore;
+using Outbox.Databases;
+
+namespace Outbox.Operating;
+
+/// <inheritdoc cref="IDeadMessages{TDbContext}"/>
+internal sealed class DeadMessages<TDbContext>(OutboxStore<TDbContext> store, OutboxRegistration<TDbContext> registration, TimeProvider time)
+    : IDeadMessages<TDbContext>
+    where TDbContext : DbContext
+{
+    public async Task<IReadOnlyList<DeadMessage>> List(long after = 0, int limit = 50, CancellationToken cancellationToken = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(limit, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(limit, 1000);
+
+        await using var scope = store.Open(out var dbContext).ConfigureAwait(false);
+        return await dbContext.Set<OutboxMessage>()
+            .Where(m => m.State == OutboxMessageState.Dead && m.SequenceNumber > after)
+            .OrderBy(m => m.SequenceNumber)
+            .Take(limit)
+            .Select(m => new DeadMessage(
+                m.SequenceNumber, m.MessageId, m.MessageType, m.DestinationAddress, m.PartitionKey, m.Holds,
+                m.Attempts, m.LastError, m.CreatedAt, m.ClosedAt, m.Size))
+            .ToListAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    public async Task<int> Requeue(IReadOnlyCollection<long> sequenceNumbers, CancellationToken cancellationToken = default)
+    {
+        await using var scope = store.Open(out var dbContext).ConfigureAwait(false);
+        var now = time.GetUtcNow().UtcDateTime;
+
+        // Due at once: the promotion gives the message its place again, and releases its key if it held one.
+        var requeued = await Dead(dbContext, sequenceNumbers).ExecuteUpdateAsync(
+            set => set
+                .SetProperty(m => m.State, OutboxMessageState.Pending)
+                .SetProperty(m => m.DueAt, now)
+                .SetProperty(m => m.ClosedAt, (DateTime?)null)
+                .SetProperty(m => m.Attempts, 0),
+            cancellationToken).ConfigureAwait(false);
+        registration.WakeUp.Raise();
+        return requeued;
+    }
+
+    public async Task<int> Discard(IReadOnlyCollection<long> sequenceNumbers, CancellationToken cancellationToken = default)
+    {
+        await using var scope = store.Open(out var dbContext).ConfigureAwait(false);
+        var now = time.GetUtcNow().UtcDateTime;
+        var gone = await Dead(dbContext, sequenceNumbers).Where(m => !m.Holds).ExecuteDeleteAsync(cancellationToken).ConfigureAwait(false);
+
+        // One that holds its key goes back to the relay as expired: the relay releases the key, and deletes it unsent.
+        var expired = await Dead(dbContext, sequenceNumbers).ExecuteUpdateAsync(
+            set => set
+                .SetProperty(m => m.State, OutboxMessageState.Pending)
+                .SetProperty(m => m.DueAt, now)
+                .SetProperty(m => m.ExpiresAt, now),
+            cancellationToken).ConfigureAwait(false);
+        registration.WakeUp.Raise();
+        return gone + expired;
+    }
+
+    private static IQueryable<OutboxMessage> Dead(DbContext dbContext, IReadOnlyCollection<long> sequenceNumbers)
+        => dbContext.Set<OutboxMessage>().Where(m => m.State == OutboxMessageState.Dead && sequenceNumbers.Contains(m.SequenceNumber));
+}

@@ -1,0 +1,20 @@
+using Microsoft.EntityFrameworkCore;
+using Outbox.Databases;
+
+namespace Outbox.Operating;
+
+/// <inheritdoc cref="IOutboxStatistics{TDbContext}"/>
+internal sealed class OutboxStatisticsQuery<TDbContext>(OutboxStore<TDbContext> store) : IOutboxStatistics<TDbContext>
+    where TDbContext : DbContext
+{
+    public async Task<OutboxStatistics> Get(CancellationToken cancellationToken = default)
+    {
+        await using var scope = store.Open(out var dbContext).ConfigureAwait(false);
+        var row = await dbContext.Database.SqlQueryRaw<Row>(store.Dialect.Statistics)
+            .SingleAsync(cancellationToken).ConfigureAwait(false);
+        var oldest = row.OldestReadyAt is { } time ? DateTime.SpecifyKind(time, DateTimeKind.Utc) : (DateTime?)null;
+        return new OutboxStatistics(row.Ready, row.Waiting, row.Holding, row.Dead, oldest);
+    }
+
+    private sealed record Row(int Ready, int Waiting, int Holding, int Dead, DateTime? OldestReadyAt);
+}
