@@ -15,7 +15,25 @@ namespace Outbox;
 /// </remarks>
 /// <typeparam name="TDbContext">The DbContext whose transaction the messages join.</typeparam>
 public interface IOutbox<TDbContext> : IPublishEndpoint, ISendEndpointProvider
-    where TDbContext : DbContext;
+    where TDbContext : DbContext
+{
+    /// <summary>Stores a message for one address with the DbContext's next save.</summary>
+    /// <typeparam name="TMessage">The message type.</typeparam>
+    /// <param name="destinationAddress">Where it goes, for example <c>queue:name</c>.</param>
+    /// <param name="message">The message.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task Send<TMessage>(Uri destinationAddress, TMessage message, CancellationToken cancellationToken = default)
+        where TMessage : class;
+
+    /// <summary>Stores a message for one address with the DbContext's next save, with headers and ids of the caller's choice.</summary>
+    /// <typeparam name="TMessage">The message type.</typeparam>
+    /// <param name="destinationAddress">Where it goes, for example <c>queue:name</c>.</param>
+    /// <param name="message">The message.</param>
+    /// <param name="configure">Sets headers, ids, time to live or the partition key.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task Send<TMessage>(Uri destinationAddress, TMessage message, Action<SendContext<TMessage>> configure, CancellationToken cancellationToken = default)
+        where TMessage : class;
+}
 
 /// <summary>Gives the outbox of a DbContext that does not come from the scope, for example one made by an <see cref="IDbContextFactory{TContext}"/>.</summary>
 /// <typeparam name="TDbContext">The DbContext that the outbox was registered for.</typeparam>

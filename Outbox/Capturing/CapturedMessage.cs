@@ -10,7 +10,7 @@ internal static class CapturedMessage
 {
     /// <summary>Serializes the message and writes down everything that the transport would have been told.</summary>
     /// <exception cref="MessageException">The body is larger than <see cref="OutboxOptions.MaxBodySize"/>, or the message has no id or destination.</exception>
-    public static OutboxMessage From<T>(SendContext<T> context, OutboxOptions options, DateTime now)
+    public static OutboxMessage From<T>(SendContext<T> context, bool published, OutboxOptions options, DateTime now)
         where T : class
     {
         if (context.DestinationAddress is null)
@@ -34,17 +34,15 @@ internal static class CapturedMessage
             CreatedAt = now,
             DueAt = context.Delay > TimeSpan.Zero ? now + context.Delay : null,
             ExpiresAt = now + context.TimeToLive,
-            Metadata = MetadataOf(context, options).ToJson(),
+            Metadata = MetadataOf(context, published, options).ToJson(),
             Body = body,
             Size = body.Length,
         };
     }
 
-    private static MessageMetadata MetadataOf<T>(SendContext<T> context, OutboxOptions options)
+    private static MessageMetadata MetadataOf<T>(SendContext<T> context, bool published, OutboxOptions options)
         where T : class
-    {
-        var published = context is PublishContext && context is MessageSendContext<T> { IsPublish: true };
-        return new MessageMetadata
+        => new()
         {
             RequestId = context.RequestId,
             InitiatorId = context.InitiatorId,
@@ -52,26 +50,21 @@ internal static class CapturedMessage
             ResponseAddress = context.ResponseAddress,
             FaultAddress = context.FaultAddress,
             Published = published,
-            Mandatory = NeedsListener(context, published) && !options.UnroutedAllowed.Contains(typeof(T)),
+            Mandatory = NeedsListener(typeof(T), context.DestinationAddress!) && !options.UnroutedAllowed.Contains(typeof(T)),
             Headers = HeadersOf(context),
             Properties = PropertiesOf(context),
         };
-    }
 
     /// <summary>
     /// Nobody need wait for an answer any more, and nobody need listen to faults. Everything else must reach a queue.
     /// </summary>
-    private static bool NeedsListener<T>(SendContext<T> context, bool published)
-        where T : class
+    internal static bool NeedsListener(Type messageType, Uri destination)
     {
-        if (typeof(Fault).IsAssignableFrom(typeof(T)) || typeof(ReceiveFault).IsAssignableFrom(typeof(T)))
-            return false;
-
-        var query = context.DestinationAddress!.Query;
-        var temporary = query.Contains("temporary=true", StringComparison.OrdinalIgnoreCase)
-            || query.Contains("autodelete=true", StringComparison.OrdinalIgnoreCase)
-            || context.DestinationAddress.AbsolutePath.EndsWith("amq.rabbitmq.reply-to", StringComparison.Ordinal);
-        return published || !temporary;
+        var fault = typeof(Fault).IsAssignableFrom(messageType) || typeof(ReceiveFault).IsAssignableFrom(messageType);
+        var temporary = destination.Query.Contains("temporary=true", StringComparison.OrdinalIgnoreCase)
+            || destination.Query.Contains("autodelete=true", StringComparison.OrdinalIgnoreCase)
+            || destination.AbsolutePath.EndsWith("amq.rabbitmq.reply-to", StringComparison.Ordinal);
+        return !fault && !temporary;
     }
 
     private static Dictionary<string, object>? HeadersOf(SendContext context)

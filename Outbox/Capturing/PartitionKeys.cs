@@ -16,8 +16,8 @@ internal sealed class PartitionKeys
 
     /// <summary>The key of a message, or <see langword="null"/> when none is configured for its type or the key is absent.</summary>
     public string? For(Type messageType, object message)
-        => _selectors.TryGetValue(messageType, out var selector)
-            ? Convert.ToString(selector(message), CultureInfo.InvariantCulture)
+        => _selectors.TryGetValue(messageType, out var selector) && selector(message) is { } key
+            ? Convert.ToString(key, CultureInfo.InvariantCulture)
             : null;
 
     /// <summary>The same in every process and version: the first eight bytes of the SHA-256 of the UTF-8 key.</summary>

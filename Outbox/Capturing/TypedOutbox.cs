@@ -18,6 +18,20 @@ internal sealed class TypedOutbox<TDbContext> : PublishEndpoint, IOutbox<TDbCont
 
     public Task<ISendEndpoint> GetSendEndpoint(Uri address) => _sendEndpointProvider.GetSendEndpoint(address);
 
+    public async Task Send<TMessage>(Uri destinationAddress, TMessage message, CancellationToken cancellationToken = default)
+        where TMessage : class
+    {
+        var endpoint = await GetSendEndpoint(destinationAddress).ConfigureAwait(false);
+        await endpoint.Send(message, cancellationToken).ConfigureAwait(false);
+    }
+
+    public async Task Send<TMessage>(Uri destinationAddress, TMessage message, Action<SendContext<TMessage>> configure, CancellationToken cancellationToken = default)
+        where TMessage : class
+    {
+        var endpoint = await GetSendEndpoint(destinationAddress).ConfigureAwait(false);
+        await endpoint.Send(message, Pipe.Execute(configure), cancellationToken).ConfigureAwait(false);
+    }
+
     public ConnectHandle ConnectSendObserver(ISendObserver observer) => _sendEndpointProvider.ConnectSendObserver(observer);
 
     // Inside a consumer the message continues the conversation of the one being consumed.
