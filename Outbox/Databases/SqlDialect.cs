@@ -36,4 +36,26 @@ internal abstract class SqlDialect(OutboxTables tables)
                 """;
         }
     }
+
+    /// <summary>
+    /// Claims the inbox row of a delivery: changes one row when the consumer may run, and none for a duplicate. The row
+    /// becomes visible, as consumed, with the commit; until then another delivery of the message waits here.
+    /// </summary>
+    /// <remarks>A row that awaits a redelivery lets the deliveries of that pass run, and no earlier one.</remarks>
+    public virtual string InboxClaim
+    {
+        get
+        {
+            var i = Tables.Inbox;
+            var (message, consumer) = (i[nameof(InboxMessage.MessageId)], i[nameof(InboxMessage.ConsumerId)]);
+            var (pass, consumed, expires) = (i[nameof(InboxMessage.Pass)], i[nameof(InboxMessage.ConsumedAt)], i[nameof(InboxMessage.ExpiresAt)]);
+            return $"""
+                INSERT INTO {i} AS i ({message}, {consumer}, {pass}, {consumed}, {expires})
+                VALUES (@message, @consumer, @pass, @now, @expires)
+                ON CONFLICT ({message}, {consumer}) DO UPDATE
+                SET {pass} = excluded.{pass}, {consumed} = excluded.{consumed}, {expires} = excluded.{expires}
+                WHERE i.{consumed} IS NULL AND i.{pass} <= excluded.{pass}
+                """;
+        }
+    }
 }

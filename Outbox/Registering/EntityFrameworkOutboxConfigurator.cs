@@ -10,6 +10,7 @@ using Microsoft.Extensions.Hosting;
 using Outbox.Capturing;
 using Outbox.Databases;
 using Outbox.Operating;
+using Outbox.Receiving;
 using Outbox.Telemetry;
 
 namespace Outbox.Registering;
@@ -82,6 +83,7 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
         services.AddHostedService<OutboxStartUp<TDbContext>>();
         services.AddHostedService<OutboxMetrics<TDbContext>>();
 
+        services.AddScoped<IOutboxContextFactory<TDbContext>, InboxContextFactory<TDbContext>>();
         services.AddScoped<IOutboxFactory<TDbContext>, OutboxFactory<TDbContext>>();
         services.AddScoped(provider => provider.GetRequiredService<IOutboxFactory<TDbContext>>().For(provider.GetRequiredService<TDbContext>()));
     }

@@ -1,0 +1,21 @@
+using Microsoft.EntityFrameworkCore;
+
+namespace Outbox.Databases;
+
+/// <summary>Runs a dialect's statement on the connection, and in the transaction, of a DbContext.</summary>
+internal static class Commands
+{
+    /// <summary>Runs a statement and returns how many rows it changed.</summary>
+    public static async Task<int> Execute(this DbContext dbContext, string sql, CancellationToken cancellationToken, params (string Name, object Value)[] parameters)
+    {
+        using var command = dbContext.Database.GetDbConnection().CreateCommand();
+        var values = parameters.Select(p =>
+        {
+            var parameter = command.CreateParameter();
+            parameter.ParameterName = p.Name;
+            parameter.Value = p.Value;
+            return parameter;
+        });
+        return await dbContext.Database.ExecuteSqlRawAsync(sql, values, cancellationToken).ConfigureAwait(false);
+    }
+}
