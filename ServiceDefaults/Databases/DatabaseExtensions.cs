@@ -1,0 +1,42 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ServiceDefaults;
+
+/// <summary>Adds a service's database.</summary>
+public static class DatabaseExtensions
+{
+    /// <summary>
+    /// Adds the DbContext for the configured database, its migrations at start and its part in readiness.
+    /// </summary>
+    /// <typeparam name="TDb">The abstract context that the service's code asks for.</typeparam>
+    /// <typeparam name="TSqlite">The one that holds the migrations for SQLite.</typeparam>
+    /// <typeparam name="TPostgres">The one that holds the migrations for PostgreSQL.</typeparam>
+    /// <param name="builder">The service.</param>
+    /// <param name="name">The connection string's name.</param>
+    public static void AddDatabase<TDb, TSqlite, TPostgres>(this WebApplicationBuilder builder, string name)
+        where TDb : DbContext
+        where TSqlite : TDb
+        where TPostgres : TDb
+    {
+        switch (builder.Configuration.DatabaseProvider())
+        {
+            case DatabaseProvider.Sqlite:
+                var file = builder.Configuration.Sqlite(name);
+                builder.Services.AddDbContext<TDb, TSqlite>(options => options
+                    .UseSqlite(file)
+                    .AddInterceptors(PatientSqlite.Instance));
+                break;
+            default:
+                var server = builder.Configuration.Postgres(name);
+                builder.Services.AddDbContext<TDb, TPostgres>(options => options.UseNpgsql(server));
+                break;
+        }
+
+        builder.Services.AddScoped<IStartStep>(services => ActivatorUtilities.CreateInstance<MigrateAtStart>(
+            services, services.GetRequiredService<TDb>(), name));
+        builder.Services.AddHealthChecks().AddCheck<DatabaseHealth<TDb>>(
+            $"database-{name.ToLowerInvariant()}", tags: [Health.Ready], timeout: TimeSpan.FromSeconds(5));
+    }
+}

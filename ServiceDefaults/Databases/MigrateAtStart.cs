@@ -1,0 +1,47 @@
+using System.Data.Common;
+using Microsoft.EntityFrameworkCore;
+using Npgsql;
+
+namespace ServiceDefaults;
+
+/// <summary>Brings a database up to date before the service works with it, one replica at a time.</summary>
+/// <param name="db">The context that holds the migrations.</param>
+/// <param name="time">For the waiting.</param>
+/// <param name="name">The connection string's name, for messages.</param>
+internal sealed class MigrateAtStart(DbContext db, TimeProvider time, string name) : IStartStep
+{
+    public async Task Run(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await (db.Database.IsSqlite() ? MigrateFile(cancellationToken) : MigrateServer(cancellationToken));
+        }
+        catch (DbException exception)
+        {
+            throw new StartException(
+                $"the database of ConnectionStrings__{name} could not be opened or migrated: {exception.Message}", exception);
+        }
+    }
+
+    private async Task MigrateFile(CancellationToken cancellationToken)
+    {
+        using var turn = await SqliteMigrationLock.Take(db, time, cancellationToken);
+        await SqliteMigrationLock.ClearStaleRow(db, cancellationToken);
+        await db.Database.MigrateAsync(cancellationToken);
+    }
+
+    // EF's own lock on PostgreSQL is a table lock, which needs the database to exist: two replicas that both find none
+    // both create it, and the slower one is told that it exists by now.
+    private async Task MigrateServer(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await db.Database.MigrateAsync(cancellationToken);
+        }
+        catch (PostgresException exception) when (
+            exception.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation)
+        {
+            await db.Database.MigrateAsync(cancellationToken);
+        }
+    }
+}

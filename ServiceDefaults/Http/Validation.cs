@@ -1,0 +1,27 @@
+using System.Text.Json;
+using FluentValidation;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ServiceDefaults;
+
+/// <summary>Runs a request's validator before its endpoint.</summary>
+public static class Validation
+{
+    /// <summary>Answers 400 with the errors by JSON name when <typeparamref name="TRequest"/> is not valid.</summary>
+    public static RouteHandlerBuilder Validate<TRequest>(this RouteHandlerBuilder endpoint) =>
+        endpoint.AddEndpointFilter(async (context, next) =>
+        {
+            var request = context.Arguments.OfType<TRequest>().Single();
+            var validator = context.HttpContext.RequestServices.GetRequiredService<IValidator<TRequest>>();
+            var result = await validator.ValidateAsync(request, context.HttpContext.RequestAborted);
+            return result.IsValid ? await next(context) : Problems.Validation(ByJsonName(result.ToDictionary()));
+        });
+
+    private static Dictionary<string, string[]> ByJsonName(IDictionary<string, string[]> errors) =>
+        errors.ToDictionary(
+            error => string.Join('.', error.Key.Split('.').Select(JsonNamingPolicy.CamelCase.ConvertName)),
+            error => error.Value,
+            StringComparer.Ordinal);
+}
