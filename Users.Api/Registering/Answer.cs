@@ -1,0 +1,16 @@
+using System.Text.Json;
+
+namespace Users;
+
+/// <summary>An answer as text, so that it can be stored and given again unchanged.</summary>
+internal sealed record Answer(int Status, string Location, string Body) : IResult
+{
+    public static Answer Created<T>(string location, T body) =>
+        new(StatusCodes.Status201Created, location, JsonSerializer.Serialize(body, JsonSerializerOptions.Web));
+
+    public Task ExecuteAsync(HttpContext httpContext)
+    {
+        httpContext.Response.Headers.Location = Location;
+        return Results.Text(Body, "application/json; charset=utf-8", statusCode: Status).ExecuteAsync(httpContext);
+    }
+}
