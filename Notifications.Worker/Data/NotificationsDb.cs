@@ -1,0 +1,26 @@
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+
+namespace Notifications;
+
+/// <summary>What happened and who is to be told. One derived class per database holds its migrations.</summary>
+public abstract class NotificationsDb(DbContextOptions options) : DbContext(options)
+{
+    public DbSet<Receiver> Receivers => Set<Receiver>();
+
+    public DbSet<BusinessEvent> Events => Set<BusinessEvent>();
+
+    public DbSet<Notification> Notifications => Set<Notification>();
+
+    protected override void OnModelCreating(ModelBuilder modelBuilder)
+    {
+        modelBuilder.ApplyConfiguration(new ReceiverTable());
+        modelBuilder.ApplyConfiguration(new BusinessEventTable());
+        modelBuilder.ApplyConfiguration(new NotificationTable());
+        modelBuilder.AddTransactionalOutboxEntities();
+    }
+}
+
+public sealed class NotificationsSqlite(DbContextOptions<NotificationsSqlite> options) : NotificationsDb(options);
+
+public sealed class NotificationsPostgres(DbContextOptions<NotificationsPostgres> options) : NotificationsDb(options);

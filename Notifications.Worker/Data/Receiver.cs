@@ -1,0 +1,30 @@
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+
+namespace Notifications;
+
+/// <summary>Somebody who is to be told, and who may ask.</summary>
+public sealed class Receiver
+{
+    internal const int MaxName = 64;
+
+    public Guid Id { get; init; }
+
+    public required string Name { get; init; }
+
+    /// <summary>SHA-256 of the receiver's API key, in hex. The key itself is kept nowhere.</summary>
+    public required string ApiKeyHash { get; set; }
+}
+
+internal sealed class ReceiverTable : IEntityTypeConfiguration<Receiver>
+{
+    public void Configure(EntityTypeBuilder<Receiver> receiver)
+    {
+        receiver.ToTable("Receiver");
+        receiver.Property(r => r.Id).ValueGeneratedNever();
+        receiver.Property(r => r.Name).HasMaxLength(Receiver.MaxName);
+        receiver.Property(r => r.ApiKeyHash).HasMaxLength(64);
+        receiver.HasIndex(r => r.Name).IsUnique();
+        receiver.HasIndex(r => r.ApiKeyHash).IsUnique();
+    }
+}

@@ -1,0 +1,33 @@
+using MassTransit;
+using Microsoft.AspNetCore.Authentication;
+using ServiceDefaults;
+
+namespace Notifications;
+
+/// <summary>The notifications: taking in what happened, and letting receivers ask.</summary>
+public static class NotificationsModule
+{
+    private const string ReceiverPolicy = "Receiver";
+
+    public static void AddNotifications(this WebApplicationBuilder builder)
+    {
+        _ = ApiKey.Configured(builder.Configuration);   // refused now, before anything is started
+        builder.AddDatabase<NotificationsDb, NotificationsSqlite, NotificationsPostgres>("Notifications");
+        builder.Services.AddScoped<IStartStep, RegisterDefaultReceiver>();
+        builder.Services.AddScoped<EventLog>();
+        new AuthenticationBuilder(builder.Services)
+            .AddScheme<AuthenticationSchemeOptions, ReceiverKeyAuthentication>(ReceiverKeyAuthentication.SchemeName, null);
+        builder.Services.AddAuthorizationBuilder().AddPolicy(
+            ReceiverPolicy,
+            policy => policy.AddAuthenticationSchemes(ReceiverKeyAuthentication.SchemeName).RequireAuthenticatedUser());
+    }
+
+    public static void AddNotifications(this IBusRegistrationConfigurator bus)
+    {
+        bus.AddServiceOutbox<NotificationsDb>();
+        bus.AddConsumer<AcceptPointsCredited, AcceptPointsCreditedDefinition>();
+    }
+
+    public static void MapNotifications(this IEndpointRouteBuilder routes) =>
+        routes.MapGroup("/v1").RequireAuthorization(ReceiverPolicy).MapNotificationLists();
+}

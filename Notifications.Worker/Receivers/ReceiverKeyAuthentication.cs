@@ -1,0 +1,49 @@
+using System.Security.Claims;
+using System.Text.Encodings.Web;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
+
+namespace Notifications;
+
+/// <summary>Knows a receiver by the key in <c>Authorization: Bearer &lt;key&gt;</c>.</summary>
+internal sealed class ReceiverKeyAuthentication(
+    IOptionsMonitor<AuthenticationSchemeOptions> options,
+    ILoggerFactory logger,
+    UrlEncoder encoder,
+    NotificationsDb db) : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+{
+    public const string SchemeName = "ReceiverKey";
+
+    private const string Bearer = "Bearer ";
+
+    protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        var header = Request.Headers.Authorization.ToString();
+        if (!header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
+        {
+            return AuthenticateResult.NoResult();
+        }
+
+        var hash = ApiKey.Hash(header[Bearer.Length..].Trim());
+        var receiver = await db.Receivers.AsNoTracking()
+            .SingleOrDefaultAsync(r => r.ApiKeyHash == hash, Context.RequestAborted);
+        if (receiver is null)
+        {
+            return AuthenticateResult.Fail("No receiver has this key.");
+        }
+
+        Claim[] claims = [new(ClaimTypes.NameIdentifier, receiver.Id.ToString()), new(ClaimTypes.Name, receiver.Name)];
+        var identity = new ClaimsIdentity(claims, Scheme.Name);
+        return AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), Scheme.Name));
+    }
+
+    // The body is written where every bare status gets its problem details.
+    protected override Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        Response.StatusCode = StatusCodes.Status401Unauthorized;
+        Response.Headers[HeaderNames.WWWAuthenticate] = "Bearer";
+        return Task.CompletedTask;
+    }
+}
