@@ -1,1 +1,24 @@
-WebApplication.CreateBuilder(args).Build().Run();
+using Local;
+using Notifications;
+using Points;
+using ServiceDefaults;
+using Users;
+
+return await Service.Run(
+    args,
+    port: 5080,
+    add: builder =>
+    {
+        builder.AddLocalSettings();
+        builder.AddUsers();
+        builder.AddPoints();
+        builder.AddNotifications();
+        builder.AddServiceBus(bus => bus.AddUsers(), bus => bus.AddPoints(), bus => bus.AddNotifications());
+    },
+    map: app =>
+    {
+        app.MapUsers();
+        app.MapPoints();
+        app.MapNotifications();
+        app.PrintTour();
+    });

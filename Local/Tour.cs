@@ -1,0 +1,26 @@
+namespace Local;
+
+/// <summary>What to try, printed once the process answers.</summary>
+internal static class Tour
+{
+    public static void PrintTour(this WebApplication app) => app.Lifetime.ApplicationStarted.Register(() =>
+    {
+        var address = app.Urls.FirstOrDefault() ?? "http://localhost:5080";
+        var data = app.Services.GetRequiredService<DataFolder>();
+        Console.WriteLine(
+            $$"""
+
+            Everything is running at {{address}}, with its data in {{data.Folder}}.
+            Register somebody, and look what becomes of it:
+
+              curl -i {{address}}/users -H 'Content-Type: application/json' \
+                   -d '{"userName":"ada","email":"ada@example.com"}'
+              curl {{address}}/users
+              curl {{address}}/accounts/<the user's id>
+              curl {{address}}/v1/notifications -H 'Authorization: Bearer {{data.ReceiverKey}}'
+
+            Stop it with Ctrl+C, or as rudely as you like: nothing is lost.
+
+            """);
+    });
+}
