@@ -1,0 +1,85 @@
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Outbox.Testing;
+using RabbitMQ.Client;
+
+namespace Benchmarks;
+
+/// <summary>The private servers of a run, and hosts and queues on them.</summary>
+internal sealed class Bench : IAsyncDisposable
+{
+    private readonly PostgresServer _postgres;
+    private readonly RabbitMqServer _rabbit;
+
+    private Bench(PostgresServer postgres, RabbitMqServer rabbit) => (_postgres, _rabbit) = (postgres, rabbit);
+
+    public Uri RabbitMq => _rabbit.Address;
+
+    public static async Task<Bench> StartAsync()
+        => new(await PostgresServer.StartNewAsync(), await RabbitMqServer.StartNewAsync());
+
+    public Task<string> NewDatabaseAsync() => _postgres.CreateDatabaseAsync();
+
+    public Task DropDatabaseAsync(string connectionString) => _postgres.DropDatabaseAsync(connectionString);
+
+    public async Task<string> ServerVersionsAsync()
+    {
+        await using var source = NpgsqlDataSource.Create(_postgres.ConnectionString);
+        await using var command = source.CreateCommand("SELECT current_setting('server_version') || ', synchronous_commit=' || current_setting('synchronous_commit') || ', fsync=' || current_setting('fsync')");
+        await using var connection = await ConnectAsync();
+        var version = connection.ServerProperties?["version"] is byte[] bytes ? System.Text.Encoding.UTF8.GetString(bytes) : "?";
+        return $"PostgreSQL {await command.ExecuteScalarAsync()}, RabbitMQ {version}";
+    }
+
+    public Task<IConnection> ConnectAsync() => new ConnectionFactory { Uri = RabbitMq }.CreateConnectionAsync();
+
+    /// <summary>A durable queue bound to the exchange that a message type is published to.</summary>
+    public async Task BindAsync(string queue, string exchange)
+    {
+        await using var connection = await ConnectAsync();
+        await using var channel = await connection.CreateChannelAsync();
+        await channel.ExchangeDeclareAsync(exchange, ExchangeType.Fanout, durable: true);
+        await channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false);
+        await channel.QueueBindAsync(queue, exchange, "");
+        await channel.QueuePurgeAsync(queue);
+    }
+
+    /// <summary>Counts what lies in a queue, which must be exactly what was to be sent: nothing lost, nothing doubled.</summary>
+    public async Task ExpectAsync(string queue, int messages)
+    {
+        await using var connection = await ConnectAsync();
+        await using var channel = await connection.CreateChannelAsync();
+        var found = await channel.MessageCountAsync(queue);
+        if (found != messages)
+            throw new InvalidOperationException($"The queue {queue} must hold {messages} messages; found {found}.");
+        await channel.QueuePurgeAsync(queue);
+    }
+
+    public IHost NewHost(string connectionString, Action<IBusRegistrationConfigurator> bus, Action<IRabbitMqBusFactoryConfigurator, IBusRegistrationContext>? rabbit = null)
+    {
+        var builder = Host.CreateApplicationBuilder();
+        builder.Logging.ClearProviders();
+        builder.Services.AddDbContext<BenchDb>(options => options.UseNpgsql(connectionString));
+        builder.Services.AddMassTransit(x =>
+        {
+            x.DisableUsageTelemetry();
+            bus(x);
+            x.UsingRabbitMq((context, cfg) =>
+            {
+                cfg.Host(RabbitMq);
+                rabbit?.Invoke(cfg, context);
+            });
+        });
+        return builder.Build();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _rabbit.DisposeAsync();
+        await _postgres.DisposeAsync();
+    }
+}

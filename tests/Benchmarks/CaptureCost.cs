@@ -1,0 +1,63 @@
+using System.Diagnostics;
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Outbox;
+
+namespace Benchmarks;
+
+/// <summary>What a message adds to the <c>SaveChanges</c> of one business row.</summary>
+internal static class CaptureCost
+{
+    private const int Saves = 2000;
+
+    public static async Task RunAsync(Bench bench, Report report, int rounds)
+    {
+        var database = await bench.NewDatabaseAsync();
+        using var host = bench.NewHost(database, x => x.AddEntityFrameworkOutbox<BenchDb>(o => o.DisableDeliveryService()));
+        await using (var scope = host.Services.CreateAsyncScope())
+            await scope.ServiceProvider.GetRequiredService<BenchDb>().Database.EnsureCreatedAsync();
+        await host.StartAsync();
+
+        var (with, without) = (new List<double>(), new List<double>());
+        for (var round = 0; round <= rounds; round++)
+        {
+            var (row, message) = (await SaveAsync(host.Services, 0), await SaveAsync(host.Services, 1));
+            if (round == 0)
+                continue;
+            without.Add(row);
+            with.Add(message);
+        }
+
+        report.Compare("Capture: SaveChanges with a message", Report.Median(with), Report.Median(without), "µs", "≤ 1.20");
+        using (var counter = new CommandCounter())
+        {
+            await SaveAsync(host.Services, 1);
+            var withMessage = (double)counter.Commands / Saves;
+            await SaveAsync(host.Services, 0);
+            report.Compare("Capture: commands a save", withMessage, ((double)counter.Commands / Saves) - withMessage, "", "1.00");
+        }
+        await host.StopAsync();
+        await bench.DropDatabaseAsync(database);
+    }
+
+    /// <summary>The median save, in microseconds.</summary>
+    private static async Task<double> SaveAsync(IServiceProvider services, int messages)
+    {
+        var times = new double[Saves];
+        for (var i = 0; i < Saves; i++)
+        {
+            await using var scope = services.CreateAsyncScope();
+            var db = scope.ServiceProvider.GetRequiredService<BenchDb>();
+            var outbox = scope.ServiceProvider.GetRequiredService<IOutbox<BenchDb>>();
+            var start = Stopwatch.GetTimestamp();
+            db.Items.Add(new Item { Id = NewId.NextGuid(), Name = "item" });
+            for (var message = 0; message < messages; message++)
+                await outbox.Publish(ItemAdded.OneKilobyte());
+            await db.SaveChangesAsync();
+            times[i] = Stopwatch.GetElapsedTime(start).TotalMicroseconds;
+        }
+        return Report.Median(times);
+    }
+}
