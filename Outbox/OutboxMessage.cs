@@ -33,6 +33,9 @@ public sealed class OutboxMessage
     /// <summary>How many sends failed in a way that counts.</summary>
     public int Attempts { get; set; }
 
+    /// <summary>How many sends came back because no queue was bound; they do not count as attempts.</summary>
+    public int Returns { get; set; }
+
     /// <summary>What the last failed send reported.</summary>
     public string? LastError { get; set; }
 

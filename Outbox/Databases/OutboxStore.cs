@@ -5,13 +5,23 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Outbox.Databases;
 
 /// <summary>The database of an outbox: its dialect, known once the first DbContext was seen, and a way to a connection.</summary>
-internal sealed class OutboxStore<TDbContext>(IServiceScopeFactory scopes)
+internal abstract class OutboxStore
+{
+    /// <summary>The statements, in the words of this database.</summary>
+    public abstract SqlDialect Dialect { get; }
+
+    /// <summary>A DbContext of its own, in a scope of its own.</summary>
+    public abstract AsyncServiceScope Open(out DbContext dbContext);
+}
+
+/// <inheritdoc/>
+internal sealed class OutboxStore<TDbContext>(IServiceScopeFactory scopes) : OutboxStore
     where TDbContext : DbContext
 {
     private SqlDialect? _dialect;
 
-    /// <summary>The statements, in the words of this database.</summary>
-    public SqlDialect Dialect => _dialect ?? BindFirst();
+    /// <inheritdoc/>
+    public override SqlDialect Dialect => _dialect ?? BindFirst();
 
     /// <summary>Recognises the database from the DbContext's provider.</summary>
     /// <exception cref="ConfigurationException">The provider is not one of those supported, or the model lacks a table.</exception>
@@ -27,8 +37,8 @@ internal sealed class OutboxStore<TDbContext>(IServiceScopeFactory scopes)
         };
     }
 
-    /// <summary>A DbContext of its own, in a scope of its own.</summary>
-    public AsyncServiceScope Open(out TDbContext dbContext)
+    /// <inheritdoc/>
+    public override AsyncServiceScope Open(out DbContext dbContext)
     {
         var scope = scopes.CreateAsyncScope();
         dbContext = scope.ServiceProvider.GetRequiredService<TDbContext>();

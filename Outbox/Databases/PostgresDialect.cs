@@ -1,12 +1,39 @@
 namespace Outbox.Databases;
 
-/// <summary>PostgreSQL: a list is an array.</summary>
+/// <summary>PostgreSQL: a list is an array, and one read visits many partitions by <c>LATERAL</c>.</summary>
 internal sealed class PostgresDialect(OutboxTables tables) : SqlDialect(tables)
 {
     public override object List(IReadOnlyCollection<long> values) => values.ToArray();
 
-    public override string Delete => $"""
-        DELETE FROM {Tables.Message}
-        WHERE {Tables.Message[nameof(OutboxMessage.SequenceNumber)]} = ANY(@ids)
-        """;
+    public override string IsIn(string column, string list) => $"{column} = ANY({list})";
+
+    // The running total is taken over ids and sizes and whole rows alike: a large body lies out of line, and is fetched
+    // only for the rows that are returned.
+    public override string Read
+    {
+        get
+        {
+            var m = Tables.Message;
+            var (sequence, partition, key, size) = (m[nameof(OutboxMessage.SequenceNumber)], m[nameof(OutboxMessage.Partition)], m[nameof(OutboxMessage.KeyHash)], m[nameof(OutboxMessage.Size)]);
+            return $"""
+                SELECT {MessageStatements.ColumnsOf(m, "r")}, r.found
+                FROM (
+                  SELECT m.*, p.place, sum(m.{size}) OVER (ORDER BY p.place, m.{sequence}) AS total, count(*) OVER () AS found
+                  FROM unnest(@partitions, @after, @take) WITH ORDINALITY AS p(partition, after, take, place)
+                  CROSS JOIN LATERAL (
+                    SELECT {MessageStatements.ColumnsOf(m, "m")}
+                    FROM {m} m
+                    WHERE m.{partition} = p.partition AND m.{sequence} > p.after
+                      AND m.{m[nameof(OutboxMessage.State)]} = 0 AND m.{m[nameof(OutboxMessage.DueAt)]} IS NULL
+                      AND m.{sequence} <> ALL(@known)
+                      AND NOT EXISTS (
+                        SELECT FROM {m} h
+                        WHERE h.{m[nameof(OutboxMessage.Holds)]} = TRUE AND h.{partition} = m.{partition} AND h.{key} = m.{key})
+                    ORDER BY m.{sequence}
+                    LIMIT p.take) m) r
+                WHERE r.total <= @bytes OR r.total = r.{size}
+                ORDER BY r.place, r.{sequence}
+                """;
+        }
+    }
 }

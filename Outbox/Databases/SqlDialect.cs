@@ -6,13 +6,22 @@ namespace Outbox.Databases;
 /// </summary>
 internal abstract class SqlDialect(OutboxTables tables)
 {
-    protected OutboxTables Tables { get; } = tables;
+    public OutboxTables Tables { get; } = tables;
 
     /// <summary>The value of one parameter that carries a list of numbers.</summary>
     public abstract object List(IReadOnlyCollection<long> values);
 
-    /// <summary>Deletes the rows whose numbers are in <c>@ids</c>.</summary>
-    public abstract string Delete { get; }
+    /// <summary>The condition that a column's value is in the list of a parameter.</summary>
+    public abstract string IsIn(string column, string list);
+
+    /// <summary>Whether <see cref="Read"/> takes lists of partitions; otherwise it is run for one partition at a time.</summary>
+    public virtual bool ReadsManyPartitions => true;
+
+    /// <summary>
+    /// Reads the ready rows of <c>@partitions</c> whose numbers lie after <c>@after</c>, at most <c>@take</c> of each, by
+    /// number, without those in <c>@known</c> and without the keys that are held; cut off after <c>@bytes</c> of bodies.
+    /// </summary>
+    public abstract string Read { get; }
 
     /// <summary>Counts by state, each up to <see cref="OutboxStatistics.CountLimit"/>, and the age of the oldest ready row, each by an index.</summary>
     public virtual string Statistics

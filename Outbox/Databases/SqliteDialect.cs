@@ -1,12 +1,33 @@
 namespace Outbox.Databases;
 
-/// <summary>SQLite: a list is a JSON array.</summary>
+/// <summary>SQLite: a list is a JSON array, and a read visits one partition.</summary>
 internal sealed class SqliteDialect(OutboxTables tables) : SqlDialect(tables)
 {
     public override object List(IReadOnlyCollection<long> values) => $"[{string.Join(',', values)}]";
 
-    public override string Delete => $"""
-        DELETE FROM {Tables.Message}
-        WHERE {Tables.Message[nameof(OutboxMessage.SequenceNumber)]} IN (SELECT value FROM json_each(@ids))
-        """;
+    public override string IsIn(string column, string list) => $"{column} IN (SELECT value FROM json_each({list}))";
+
+    public override bool ReadsManyPartitions => false;
+
+    // No running total: rows are computed one by one as the reader asks for them, so it simply stops asking.
+    public override string Read
+    {
+        get
+        {
+            var m = Tables.Message;
+            var (sequence, partition, key) = (m[nameof(OutboxMessage.SequenceNumber)], m[nameof(OutboxMessage.Partition)], m[nameof(OutboxMessage.KeyHash)]);
+            return $"""
+                SELECT {MessageStatements.ColumnsOf(m, "m")}
+                FROM {m} m
+                WHERE m.{partition} = @partitions AND m.{sequence} > @after
+                  AND m.{m[nameof(OutboxMessage.State)]} = 0 AND m.{m[nameof(OutboxMessage.DueAt)]} IS NULL
+                  AND NOT {IsIn($"m.{sequence}", "@known")}
+                  AND NOT EXISTS (
+                    SELECT 1 FROM {m} h
+                    WHERE h.{m[nameof(OutboxMessage.Holds)]} = TRUE AND h.{partition} = m.{partition} AND h.{key} = m.{key})
+                ORDER BY m.{sequence}
+                LIMIT @take
+                """;
+        }
+    }
 }

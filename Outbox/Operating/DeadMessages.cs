@@ -35,7 +35,8 @@ internal sealed class DeadMessages<TDbContext>(OutboxStore<TDbContext> store, Ou
                 .SetProperty(m => m.State, OutboxMessageState.Pending)
                 .SetProperty(m => m.DueAt, now)
                 .SetProperty(m => m.ClosedAt, (DateTime?)null)
-                .SetProperty(m => m.Attempts, 0),
+                .SetProperty(m => m.Attempts, 0)
+                .SetProperty(m => m.Returns, 0),
             cancellationToken).ConfigureAwait(false);
         registration.WakeUp.Raise();
         return requeued;

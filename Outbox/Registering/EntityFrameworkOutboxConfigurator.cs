@@ -10,6 +10,7 @@ using Microsoft.Extensions.Hosting;
 using Outbox.Capturing;
 using Outbox.Databases;
 using Outbox.Operating;
+using Outbox.Relaying;
 using Outbox.Receiving;
 using Outbox.Telemetry;
 
@@ -82,6 +83,8 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
         services.AddSingleton<IOutboxStatistics<TDbContext>, OutboxStatisticsQuery<TDbContext>>();
         services.AddHostedService<OutboxStartUp<TDbContext>>();
         services.AddHostedService<OutboxMetrics<TDbContext>>();
+        if (Options.DeliveryServiceEnabled)
+            services.AddHostedService<RelayService<TDbContext>>();
 
         services.AddScoped<IOutboxContextFactory<TDbContext>, InboxContextFactory<TDbContext>>();
         services.AddScoped<IOutboxFactory<TDbContext>, OutboxFactory<TDbContext>>();

@@ -1,0 +1,103 @@
+using System.Data.Common;
+using Outbox.Relaying;
+
+namespace Outbox.Databases;
+
+/// <summary>What the relay reads from and writes to the message table. One user at a time.</summary>
+internal sealed class MessageTable(RelayConnection connection, OutboxOptions options)
+{
+    private MessageStatements? _sql;
+
+    private MessageStatements Sql => _sql ??= new MessageStatements(connection.Dialect);
+
+    /// <summary>Reads ready rows, and when the next row enters.</summary>
+    public async Task<ReadyRows> Read(IReadOnlyList<PartitionRead> reads, IReadOnlyCollection<long> known, CancellationToken cancellationToken)
+    {
+        var rows = new ReadyRows(options.QueryByteLimit);
+        var knownList = connection.Dialect.List(known);
+        if (connection.Dialect.ReadsManyPartitions)
+        {
+            await connection.Query(
+                $"{Sql.NextDue};\n{Sql.Read}",
+                c => c
+                    .Add("partitions", List(reads.Select(r => (long)r.Partition)))
+                    .Add("after", List(reads.Select(r => r.After)))
+                    .Add("take", List(reads.Select(r => (long)r.Take)))
+                    .Add("known", knownList)
+                    .Add("bytes", (long)options.QueryByteLimit),
+                async reader =>
+                {
+                    rows.NextDue = await ReadTime(reader, cancellationToken).ConfigureAwait(false);
+                    await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
+                    await rows.AddAll(reader, cancellationToken).ConfigureAwait(false);
+                },
+                cancellationToken).ConfigureAwait(false);
+            return rows;
+        }
+
+        await connection.Query(
+            Sql.NextDue,
+            c => c.Add("partitions", List(reads.Select(r => (long)r.Partition))),
+            async reader => rows.NextDue = await ReadTime(reader, cancellationToken).ConfigureAwait(false),
+            cancellationToken).ConfigureAwait(false);
+        foreach (var read in reads.TakeWhile(_ => !rows.IsCut))
+        {
+            await connection.Query(
+                Sql.Read,
+                c => c.Add("partitions", read.Partition).Add("after", read.After).Add("take", read.Take).Add("known", knownList),
+                reader => rows.AddAll(reader, cancellationToken),
+                cancellationToken).ConfigureAwait(false);
+        }
+
+        return rows;
+    }
+
+    /// <summary>Makes rows ready that are due.</summary>
+    /// <returns>Where they are, so that the reading goes back to them.</returns>
+    public async Task<IReadOnlyList<(int Partition, long SequenceNumber)>> Promote(IEnumerable<int> partitions, DateTime now, CancellationToken cancellationToken)
+    {
+        var promoted = new List<(int, long)>();
+        await connection.Query(
+            Sql.Promote,
+            c => c.Add("partitions", List(partitions.Select(p => (long)p))).Add("now", now).Add("limit", options.QueryMessageLimit),
+            async reader =>
+            {
+                while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                    promoted.Add((reader.GetInt32(0), reader.GetInt64(1)));
+            },
+            cancellationToken).ConfigureAwait(false);
+        return promoted;
+    }
+
+    /// <summary>Deletes rows that are done with.</summary>
+    public Task Delete(IReadOnlyCollection<long> ids, CancellationToken cancellationToken)
+        => connection.Execute(Sql.Delete, c => c.Add("ids", connection.Dialect.List(ids)), cancellationToken);
+
+    /// <summary>Writes down failed sends, all or none of them.</summary>
+    public Task RecordFailures(IEnumerable<Failure> failures, CancellationToken cancellationToken)
+        => connection.InTransaction(
+            async () =>
+            {
+                foreach (var failure in failures.OrderBy(f => f.SequenceNumber))
+                    await connection.Execute(Sql.RecordFailure, c => Bind(c, failure), cancellationToken).ConfigureAwait(false);
+            },
+            cancellationToken);
+
+    private static void Bind(DbCommand command, Failure failure) => command
+        .Add("id", failure.SequenceNumber).Add("seenAttempts", failure.SeenAttempts).Add("seenReturns", failure.SeenReturns)
+        .Add("state", (int)failure.State).Add("due", failure.DueAt).Add("holds", failure.Holds)
+        .Add("attempts", failure.Attempts).Add("returns", failure.Returns).Add("closed", failure.ClosedAt).Add("error", failure.Error);
+
+    private static async Task<DateTime?> ReadTime(DbDataReader reader, CancellationToken cancellationToken)
+        => await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? reader.GetUtc(0) : null;
+
+    private object List(IEnumerable<long> values) => connection.Dialect.List([.. values]);
+}
+
+/// <summary>How much is read of a partition, and from where.</summary>
+internal readonly record struct PartitionRead(int Partition, long After, int Take);
+
+/// <summary>What is written down about a failed send.</summary>
+internal sealed record Failure(
+    long SequenceNumber, int SeenAttempts, int SeenReturns,
+    OutboxMessageState State, DateTime? DueAt, bool Holds, int Attempts, int Returns, DateTime? ClosedAt, string Error);

@@ -1,0 +1,59 @@
+using System.Data.Common;
+using Outbox.Relaying;
+
+namespace Outbox.Databases;
+
+/// <summary>What one read returned.</summary>
+internal sealed class ReadyRows(int byteLimit)
+{
+    private readonly List<StoredMessage> _messages = [];
+    private long _bytes;
+
+    public IReadOnlyList<StoredMessage> Messages => _messages;
+
+    /// <summary>There was more than the limit of bytes allows.</summary>
+    public bool IsCut { get; private set; }
+
+    /// <summary>When the next row enters, or entered already.</summary>
+    public DateTime? NextDue { get; set; }
+
+    /// <summary>
+    /// Takes the rows until the limit of bytes; one larger than that is taken alone. A database that has cut the rows
+    /// off itself says in a last column how many it found.
+    /// </summary>
+    public async Task AddAll(DbDataReader reader, CancellationToken cancellationToken)
+    {
+        while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            var size = reader.GetInt32(13);
+            _bytes += size;
+            if (_bytes > byteLimit && _messages.Count > 0)
+            {
+                IsCut = true;
+                return;
+            }
+
+            _messages.Add(Message(reader, size));
+            IsCut = reader.FieldCount > 15 && _messages.Count < reader.GetInt64(15);
+        }
+    }
+
+    private static StoredMessage Message(DbDataReader reader, int size) => new()
+    {
+        SequenceNumber = reader.GetInt64(0),
+        Partition = reader.GetInt32(1),
+        KeyHash = reader.GetInt64(2),
+        Attempts = reader.GetInt32(3),
+        Returns = reader.GetInt32(4),
+        MessageId = reader.GetGuid(5),
+        ConversationId = reader.GetOptionalGuid(6),
+        CorrelationId = reader.GetOptionalGuid(7),
+        MessageType = reader.GetString(8),
+        DestinationAddress = reader.GetString(9),
+        ContentType = reader.GetString(10),
+        ExpiresAt = reader.GetUtc(11),
+        Metadata = reader.GetString(12),
+        Size = size,
+        Body = reader.GetFieldValue<byte[]>(14),
+    };
+}

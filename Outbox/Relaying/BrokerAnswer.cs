@@ -1,0 +1,32 @@
+namespace Outbox.Relaying;
+
+/// <summary>
+/// What an exception of the transport says about the message. The driver is not referenced here, so its exceptions are
+/// known by their names.
+/// </summary>
+internal static class BrokerAnswer
+{
+    private const string Returned = "MassTransit.MessageReturnedException";
+    private const string NotAcknowledged = "MassTransit.MessageNotAcknowledgedException";
+    private const string Publish = "RabbitMQ.Client.Exceptions.PublishException";
+    private const string PublishReturned = "RabbitMQ.Client.Exceptions.PublishReturnException";
+
+    /// <summary>The outcome of a send that ended with an exception.</summary>
+    /// <param name="exception">The exception.</param>
+    /// <param name="started">Whether the transport was reached.</param>
+    public static Outcome To(Exception exception, bool started)
+    {
+        for (var cause = exception; cause is not null; cause = cause.InnerException)
+        {
+            switch (cause.GetType().FullName)
+            {
+                case Returned or PublishReturned:
+                    return new Outcome(OutcomeKind.Unrouted, cause);
+                case Publish or NotAcknowledged:
+                    return new Outcome(OutcomeKind.Refused, cause);
+            }
+        }
+
+        return new Outcome(started ? OutcomeKind.Interrupted : OutcomeKind.NotStarted, exception);
+    }
+}

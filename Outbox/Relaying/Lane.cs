@@ -1,0 +1,43 @@
+namespace Outbox.Relaying;
+
+/// <summary>The messages of one key that were read and not yet sent, in their order; one of them is on its way at a time.</summary>
+internal sealed class Lane(long keyHash)
+{
+    private readonly List<StoredMessage> _waiting = [];
+
+    public long KeyHash { get; } = keyHash;
+
+    /// <summary>A message of the key is on its way.</summary>
+    public bool IsSending { get; set; }
+
+    /// <summary>A message of the key has failed: the others wait in the database until that is over.</summary>
+    public bool IsHeld { get; set; }
+
+    public int Count => _waiting.Count;
+
+    public StoredMessage Next => _waiting[0];
+
+    /// <summary>Puts the message where it belongs: one that committed late goes before those that were not sent yet.</summary>
+    public void Add(StoredMessage message)
+    {
+        var at = _waiting.Count;
+        while (at > 0 && _waiting[at - 1].SequenceNumber > message.SequenceNumber)
+            at--;
+        _waiting.Insert(at, message);
+    }
+
+    public StoredMessage Take()
+    {
+        var next = _waiting[0];
+        _waiting.RemoveAt(0);
+        return next;
+    }
+
+    /// <summary>Forgets the messages that fit, and returns them.</summary>
+    public IReadOnlyList<StoredMessage> Drop(Predicate<StoredMessage> which)
+    {
+        var dropped = _waiting.FindAll(which);
+        _waiting.RemoveAll(which);
+        return dropped;
+    }
+}

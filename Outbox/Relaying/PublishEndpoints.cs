@@ -1,0 +1,63 @@
+using System.Collections.Concurrent;
+using System.Reflection;
+using MassTransit;
+
+namespace Outbox.Relaying;
+
+/// <summary>
+/// The endpoint that messages of a type are published to, found by the type's URN. Going through it has the transport
+/// declare what the type's publishing needs, with the types that it inherits from.
+/// </summary>
+internal sealed class PublishEndpoints(IPublishEndpointProvider provider)
+{
+    private readonly ConcurrentDictionary<string, Endpoint?> _endpoints = new(StringComparer.Ordinal);
+
+    /// <summary>The endpoint, or <see langword="null"/> when no loaded assembly has the type.</summary>
+    /// <param name="messageTypes">The message's URNs, separated by semicolons, the most specific first.</param>
+    public Task<ISendEndpoint>? For(string messageTypes)
+    {
+        var end = messageTypes.IndexOf(';', StringComparison.Ordinal);
+        var urn = end < 0 ? messageTypes : messageTypes[..end];
+        return _endpoints.GetOrAdd(urn, static urn => Find(urn))?.Get(provider);
+    }
+
+    private static Endpoint? Find(string urn)
+        => MessageTypes.Find(urn) is { } type ? (Endpoint)Activator.CreateInstance(typeof(Endpoint<>).MakeGenericType(type))! : null;
+
+    private abstract class Endpoint
+    {
+        public abstract Task<ISendEndpoint> Get(IPublishEndpointProvider provider);
+    }
+
+    private sealed class Endpoint<T> : Endpoint
+        where T : class
+    {
+        public override Task<ISendEndpoint> Get(IPublishEndpointProvider provider) => provider.GetPublishSendEndpoint<T>();
+    }
+}
+
+/// <summary>Finds the type that a URN names.</summary>
+internal static class MessageTypes
+{
+    /// <summary>The type among those of the loaded assemblies, or <see langword="null"/>.</summary>
+    public static Type? Find(string urn)
+    {
+        var candidates = AppDomain.CurrentDomain.GetAssemblies().Where(a => !a.IsDynamic).SelectMany(TypesOf)
+            .Where(t => t is { IsGenericTypeDefinition: false, IsValueType: false } && (IsNamedIn(urn, t) || t.IsDefined(typeof(MessageUrnAttribute), false)));
+        return candidates.FirstOrDefault(t => MessageUrn.ForTypeString(t) == urn);
+    }
+
+    private static bool IsNamedIn(string urn, Type type) => urn.EndsWith(type.Name, StringComparison.Ordinal);
+
+    private static Type[] TypesOf(Assembly assembly)
+    {
+        try
+        {
+            return assembly.GetTypes();
+        }
+        catch (ReflectionTypeLoadException some)
+        {
+            return [.. some.Types.OfType<Type>()];
+        }
+    }
+}

@@ -1,0 +1,37 @@
+namespace Outbox.Relaying;
+
+/// <summary>A row as the relay reads it: what it takes to send the message once and to write down what became of it.</summary>
+internal sealed class StoredMessage
+{
+    public required long SequenceNumber { get; init; }
+
+    public required int Partition { get; init; }
+
+    public required long KeyHash { get; init; }
+
+    public int Attempts { get; init; }
+
+    public int Returns { get; init; }
+
+    public required Guid MessageId { get; init; }
+
+    public Guid? ConversationId { get; init; }
+
+    public Guid? CorrelationId { get; init; }
+
+    public required string MessageType { get; init; }
+
+    public required string DestinationAddress { get; init; }
+
+    public required string ContentType { get; init; }
+
+    public DateTime? ExpiresAt { get; init; }
+
+    public required string Metadata { get; init; }
+
+    public int Size { get; init; }
+
+    public required byte[] Body { get; init; }
+
+    public bool IsExpired(DateTime now) => ExpiresAt <= now;
+}
