@@ -10,6 +10,8 @@ cd "$(dirname "$0")" || exit 1
 
 results=artifacts/test-results
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+# A test host gets 0.1 s to end by default, too little to stop the servers it started (milliseconds).
+export VSTEST_TESTHOST_SHUTDOWN_TIMEOUT=15000
 
 say() { printf '%s\n' "$*"; }
 has() { command -v "$1" >/dev/null 2>&1; }

@@ -1,3 +1,4 @@
+using Microsoft.EntityFrameworkCore;
 using Npgsql;
 using Outbox.Testing;
 
@@ -21,6 +22,21 @@ public class PostgresServerTests
 
         var gone = await Should.ThrowAsync<PostgresException>(() => ExecuteAsync(one, "SELECT 1"));
         gone.SqlState.ShouldBe(PostgresErrorCodes.InvalidCatalogName);
+    }
+
+    [SkippableFact]
+    public async Task A_test_database_configures_a_DbContext_and_is_dropped()
+    {
+        var database = await TestDatabase.PostgresAsync();
+        var options = new DbContextOptionsBuilder();
+        database.Configure(options);
+        await using (var db = new DbContext(options.Options))
+            (await db.Database.SqlQueryRaw<int>("SELECT 42 AS \"Value\"").SingleAsync()).ShouldBe(42);
+
+        await database.DisposeAsync();
+
+        database.Name.ShouldBe("Postgres");
+        await Should.ThrowAsync<PostgresException>(() => ExecuteAsync(database.ConnectionString, "SELECT 1"));
     }
 
     [SkippableFact]

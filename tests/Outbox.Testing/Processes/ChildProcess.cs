@@ -12,11 +12,14 @@ public sealed class ChildProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly TaskCompletionSource _exited = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    private readonly TaskCompletionSource _outputEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _errorEnded = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     private ChildProcess(Process process)
     {
         _process = process;
-        process.OutputDataReceived += (_, line) => Keep(line.Data);
-        process.ErrorDataReceived += (_, line) => Keep(line.Data);
+        process.OutputDataReceived += (_, line) => Keep(line.Data, _outputEnded);
+        process.ErrorDataReceived += (_, line) => Keep(line.Data, _errorEnded);
         process.Exited += (_, _) =>
         {
             Leftovers.Forget(Id);
@@ -29,6 +32,9 @@ public sealed class ChildProcess : IAsyncDisposable
 
     /// <summary>Whether the process has ended.</summary>
     public bool HasExited => _exited.Task.IsCompleted;
+
+    /// <summary>Completes when it has ended and its last line was read (its children, if any, included).</summary>
+    public Task Ended => Task.WhenAll(_exited.Task, _outputEnded.Task, _errorEnded.Task);
 
     /// <summary>The exit code; null while the process runs.</summary>
     public int? ExitCode => HasExited ? _process.ExitCode : null;
@@ -160,9 +166,11 @@ public sealed class ChildProcess : IAsyncDisposable
         _process.BeginErrorReadLine();
     }
 
-    private void Keep(string? line)
+    private void Keep(string? line, TaskCompletionSource ended)
     {
-        if (line is not null)
+        if (line is null)
+            ended.TrySetResult();
+        else
             Output.Add(line);
     }
 }
