@@ -1,3 +1,4 @@
+using MassTransit;
 using Outbox.Testing;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;
@@ -27,6 +28,23 @@ public class RabbitMqServerTests
         (await one.FindQueueAsync("Größe")).ShouldNotBeNull().Messages.ShouldBe(3);
         (await one.FindQueueAsync("none")).ShouldBeNull();
         (await other.QueuesAsync()).ShouldBeEmpty();
+    }
+
+    [SkippableFact]
+    public async Task MassTransit_takes_the_address_as_it_is()
+    {
+        var broker = await Require.RabbitMqAsync();
+        await using var host = await broker.CreateVirtualHostAsync();
+        var bus = Bus.Factory.CreateUsingRabbitMq(configure =>
+        {
+            configure.Host(host.Address);
+            configure.ReceiveEndpoint("taken", endpoint => endpoint.Handler<Ping>(_ => Task.CompletedTask));
+        });
+
+        await bus.StartAsync();
+        await bus.Publish(new Ping());
+        await Eventually.Holds(async () => (await host.FindQueueAsync("taken")).ShouldBe(new QueueCount("taken", 0, 0, Consumers: 1)));
+        await bus.StopAsync();
     }
 
     [SkippableFact]
@@ -67,6 +85,8 @@ public class RabbitMqServerTests
 
         refused.ToString().ShouldContain("larger than configured max size");
     }
+
+    public sealed record Ping;
 
     private static async Task PublishAsync(IConnection connection, string queue, int messages, int bytes = 1)
     {

@@ -5,11 +5,13 @@ namespace Outbox.Testing;
 /// <summary>Finds programs on this machine.</summary>
 internal static class Binaries
 {
-    /// <summary>The full path of the program in PATH, or null.</summary>
+    /// <summary>The path of the program in PATH, links followed; null where there is none.</summary>
     public static string? InPath(string name) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "")
             .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
             .Select(folder => Path.Combine(folder, name))
+            .Where(File.Exists)
+            .Select(path => new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? path)
             .FirstOrDefault(File.Exists);
 
     /// <summary>

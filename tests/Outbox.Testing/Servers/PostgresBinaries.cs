@@ -7,7 +7,7 @@ internal sealed record PostgresBinaries(string Folder)
     public static PostgresBinaries? Find()
     {
         var initdb = Binaries.InPath("initdb") ?? Binaries.InNewest("/usr/lib/postgresql", "*", "bin/initdb");
-        return initdb is null ? null : new PostgresBinaries(Path.GetDirectoryName(Resolve(initdb))!);
+        return initdb is null ? null : new PostgresBinaries(Path.GetDirectoryName(initdb)!);
     }
 
     /// <summary>The command line of a program; PostgreSQL refuses to run as root, so root becomes somebody else.</summary>
@@ -18,12 +18,15 @@ internal sealed record PostgresBinaries(string Folder)
             return (path, arguments);
 
         // setpriv replaces itself by the program, so that the process started is the server and takes its signals.
-        var user = UserExists("postgres") ? "postgres" : "nobody";
-        return ("setpriv", [$"--reuid={user}", $"--regid={user}", "--clear-groups", "--", path, .. arguments]);
+        var (user, group) = UnprivilegedUser();
+        return ("setpriv", [$"--reuid={user}", $"--regid={group}", "--clear-groups", "--", path, .. arguments]);
     }
 
-    private static bool UserExists(string name) =>
-        File.ReadLines("/etc/passwd").Any(line => line.StartsWith($"{name}:", StringComparison.Ordinal));
-
-    private static string Resolve(string path) => new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? path;
+    private static (string User, string Group) UnprivilegedUser()
+    {
+        // name:password:user id:group id:...
+        var users = File.ReadLines("/etc/passwd").Select(line => line.Split(':')).Where(fields => fields.Length > 3).ToArray();
+        var user = users.FirstOrDefault(fields => fields[0] == "postgres") ?? users.First(fields => fields[0] == "nobody");
+        return (user[2], user[3]);
+    }
 }
