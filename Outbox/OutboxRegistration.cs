@@ -15,6 +15,20 @@ internal abstract class OutboxRegistration(Type dbContextType, OutboxOptions opt
 
     /// <summary>The partitions that this process relays now; replaced as a whole, never changed in place.</summary>
     public IReadOnlyList<int> OwnedPartitions { get; set; } = [];
+
+    /// <summary>
+    /// Completed by the relay once everything that was kept has been sent again after the start; completed from the
+    /// beginning where nothing is.
+    /// </summary>
+    public TaskCompletionSource StartUpRedelivery { get; } = StartUpRedeliveryOf(options);
+
+    private static TaskCompletionSource StartUpRedeliveryOf(OutboxOptions options)
+    {
+        var redelivery = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (!options.RedeliverOnStart || !options.DeliveryServiceEnabled)
+            redelivery.SetResult();
+        return redelivery;
+    }
 }
 
 /// <inheritdoc/>

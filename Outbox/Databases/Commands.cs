@@ -2,7 +2,7 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Outbox.Databases;
 
-/// <summary>Runs a dialect's statement on the connection, and in the transaction, of a DbContext.</summary>
+/// <summary>Runs a dialect's statements on the connection, and in the transaction, of a DbContext.</summary>
 internal static class Commands
 {
     /// <summary>Runs a statement and returns how many rows it changed.</summary>
@@ -17,5 +17,15 @@ internal static class Commands
             return parameter;
         });
         return await dbContext.Database.ExecuteSqlRawAsync(sql, values, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Runs a unit of work by the DbContext's execution strategy, where it has one that retries. Another one is left out:
+    /// it would only wrap the exceptions that a consumer throws.
+    /// </summary>
+    public static Task Retrying(this DbContext dbContext, Func<Task> work)
+    {
+        var strategy = dbContext.Database.CreateExecutionStrategy();
+        return strategy.RetriesOnFailure ? strategy.ExecuteAsync(work) : work();
     }
 }

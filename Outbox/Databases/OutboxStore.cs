@@ -23,6 +23,9 @@ internal sealed class OutboxStore<TDbContext>(IServiceScopeFactory scopes) : Out
     /// <inheritdoc/>
     public override SqlDialect Dialect => _dialect ?? BindFirst();
 
+    /// <summary>The inbox's statements.</summary>
+    public InboxStatements Inbox => field ??= new InboxStatements(Dialect);
+
     /// <summary>Recognises the database from the DbContext's provider.</summary>
     /// <exception cref="ConfigurationException">The provider is not one of those supported, or the model lacks a table.</exception>
     public SqlDialect Bind(DbContext dbContext)

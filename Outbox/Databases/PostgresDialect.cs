@@ -1,3 +1,5 @@
+using System.Data.Common;
+
 namespace Outbox.Databases;
 
 /// <summary>PostgreSQL: a list is an array, and one read visits many partitions by <c>LATERAL</c>.</summary>
@@ -36,4 +38,16 @@ internal sealed class PostgresDialect(OutboxTables tables) : SqlDialect(tables)
                 """;
         }
     }
+
+    // After a failed statement COMMIT means ROLLBACK, and the driver does not say so: a consumer that caught the error would
+    // lose everything, and the message with it.
+    public override string TransactionCheck => "SELECT 1";
+
+    // Serialization failure, deadlock, lock time-out; and the driver's own time-out while waiting for a lock.
+    public override bool IsContention(DbException exception)
+        => exception.SqlState is "40001" or "40P01" or "55P03" || exception.InnerException is TimeoutException;
+
+    protected override string RowAddress => "ctid";
+
+    protected override string SkipLocked => " FOR UPDATE SKIP LOCKED";
 }

@@ -1,3 +1,5 @@
+using System.Data.Common;
+
 namespace Outbox.Databases;
 
 /// <summary>
@@ -67,4 +69,60 @@ internal abstract class SqlDialect(OutboxTables tables)
                 """;
         }
     }
+
+    /// <summary>
+    /// Notes that redelivery <c>@pass</c> of a message is awaited, unless the consumer has consumed it, or a later one is
+    /// awaited already.
+    /// </summary>
+    public virtual string InboxAwait
+    {
+        get
+        {
+            var i = Tables.Inbox;
+            var (message, consumer) = (i[nameof(InboxMessage.MessageId)], i[nameof(InboxMessage.ConsumerId)]);
+            var (pass, consumed, expires) = (i[nameof(InboxMessage.Pass)], i[nameof(InboxMessage.ConsumedAt)], i[nameof(InboxMessage.ExpiresAt)]);
+            return $"""
+                INSERT INTO {i} AS i ({message}, {consumer}, {pass}, {consumed}, {expires})
+                VALUES (@message, @consumer, @pass, NULL, @expires)
+                ON CONFLICT ({message}, {consumer}) DO UPDATE
+                SET {pass} = excluded.{pass}, {expires} = excluded.{expires}
+                WHERE i.{consumed} IS NULL AND i.{pass} < excluded.{pass}
+                """;
+        }
+    }
+
+    /// <summary>Deletes at most <c>@limit</c> inbox rows that had expired at <c>@now</c>, found by their index.</summary>
+    public virtual string InboxCleanUp
+    {
+        get
+        {
+            var (i, expires) = (Tables.Inbox, Tables.Inbox[nameof(InboxMessage.ExpiresAt)]);
+            return $"""
+                DELETE FROM {i}
+                WHERE {RowAddress} IN (
+                  SELECT {RowAddress} FROM {i}
+                  WHERE {expires} <= @now
+                  ORDER BY {expires}
+                  LIMIT @limit{SkipLocked})
+                """;
+        }
+    }
+
+    /// <summary>
+    /// Fails when the transaction can no longer be committed, for a database that would answer such a commit with a silent
+    /// rollback; otherwise <see langword="null"/>.
+    /// </summary>
+    public virtual string? TransactionCheck => null;
+
+    /// <summary>Whether there is one writer at a time, so that the writers of a process had better queue up.</summary>
+    public virtual bool OneWriter => false;
+
+    /// <summary>Whether a statement failed only because others were at the same rows: the transaction may be tried again.</summary>
+    public abstract bool IsContention(DbException exception);
+
+    /// <summary>Where a row lies: the database's own address.</summary>
+    protected abstract string RowAddress { get; }
+
+    /// <summary>What makes a read pass over the rows that others are at, where that is possible.</summary>
+    protected virtual string SkipLocked => "";
 }

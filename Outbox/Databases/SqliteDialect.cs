@@ -1,3 +1,5 @@
+using System.Data.Common;
+
 namespace Outbox.Databases;
 
 /// <summary>SQLite: a list is a JSON array, and a read visits one partition.</summary>
@@ -30,4 +32,12 @@ internal sealed class SqliteDialect(OutboxTables tables) : SqlDialect(tables)
                 """;
         }
     }
+
+    public override bool OneWriter => true;
+
+    // SQLITE_BUSY and SQLITE_LOCKED. The driver tells them by a property of its own, and the library references no driver.
+    public override bool IsContention(DbException exception)
+        => exception.GetType().GetProperty("SqliteErrorCode")?.GetValue(exception) is 5 or 6;
+
+    protected override string RowAddress => "rowid";
 }

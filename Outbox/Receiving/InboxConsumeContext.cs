@@ -1,9 +1,8 @@
 using System.Collections.Concurrent;
 using MassTransit;
+using MassTransit.Courier.Contracts;
 using MassTransit.Middleware;
 using MassTransit.Middleware.Outbox;
-using Microsoft.EntityFrameworkCore;
-using Outbox.Capturing;
 
 namespace Outbox.Receiving;
 
@@ -11,21 +10,21 @@ namespace Outbox.Receiving;
 /// What a consumer gets inside the inbox's transaction: everything it publishes, sends and responds becomes a row of the
 /// same transaction, and nobody is told of its success or failure before the transaction has ended.
 /// </summary>
-internal sealed class InboxConsumeContext<TMessage>(
-    ConsumeContext<TMessage> context, OutboxConsumeOptions options, IServiceProvider provider, DbContext dbContext, OutboxCapture capture)
-    : OutboxConsumeContextProxy<TMessage>(context, options, provider)
+/// <param name="context">The delivery.</param>
+/// <param name="options">The consumer.</param>
+/// <param name="provider">The services of the delivery's scope.</param>
+/// <param name="work">The transaction; <see langword="null"/> once it has ended, when only the receive context is left to be told.</param>
+internal sealed class InboxConsumeContext<TMessage>(ConsumeContext<TMessage> context, OutboxConsumeOptions options, IServiceProvider provider, InboxWork? work)
+    : OutboxConsumeContextProxy<TMessage>(context, options, provider), MessageRedeliveryContext
     where TMessage : class
 {
     private readonly ConcurrentQueue<Func<Task>> _consumed = [];
     private readonly ConcurrentQueue<Func<Task>> _faulted = [];
 
+    public override bool IsMessageConsumed => work is null;
+
     // Once consumed there is nothing left to deliver: the relay does that, from the committed rows.
-    public override bool IsOutboxDelivered => IsMessageConsumed;
-
-    /// <summary>The pass that only tells the receive context, after the commit or for a duplicate.</summary>
-    public bool Completing { private get; init; }
-
-    public override bool IsMessageConsumed => Completing;
+    public override bool IsOutboxDelivered => work is null;
 
     public override bool ContinueProcessing { get; set; } = true;
 
@@ -33,37 +32,38 @@ internal sealed class InboxConsumeContext<TMessage>(
 
     public override long? LastSequenceNumber => null;
 
-    public override Task AddSend<T>(SendContext<T> context) => capture.AddSend(context);
+    private InboxWork Work => work ?? throw new InvalidOperationException("The inbox's transaction of this message has ended; nothing can be sent in it any more.");
+
+    public override async Task AddSend<T>(SendContext<T> context)
+    {
+        await Work.Capture.AddSend(context).ConfigureAwait(false);
+        if (RedeliveryCopy.Is(context, Work.Entry, ReceiveContext))
+            Work.AwaitRedelivery(context.Delay ?? TimeSpan.Zero);
+    }
+
+    /// <summary>The consumer asks for its message again: the copy, and the note that it is awaited, join the transaction.</summary>
+    public Task ScheduleRedelivery(TimeSpan delay, Action<ConsumeContext, SendContext>? callback = null)
+        => new RedeliveryCopy(this, delay, Work.Time, callback).SendTo(this);
 
     /// <summary>The consumer has run: stores its changes and its messages. The commit follows.</summary>
-    public override async Task SetConsumed()
-    {
-        // A failed save ends the whole transaction, so a savepoint around it would only cost two commands.
-        var savepoints = dbContext.Database.AutoSavepointsEnabled;
-        dbContext.Database.AutoSavepointsEnabled = false;
-        try
-        {
-            await dbContext.SaveChangesAsync(CancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            dbContext.Database.AutoSavepointsEnabled = savepoints;
-        }
-    }
+    public override Task SetConsumed() => Work.Save(CancellationToken);
 
     public override Task NotifyConsumed<T>(ConsumeContext<T> context, TimeSpan duration, string consumerType)
     {
-        if (Completing)
+        if (work is null)
             return base.NotifyConsumed(context, duration, consumerType);
 
         _consumed.Enqueue(() => base.NotifyConsumed(context, duration, consumerType));
         return Task.CompletedTask;
     }
 
-    public override Task NotifyFaulted<T>(ConsumeContext<T> context, TimeSpan duration, string consumerType, Exception exception)
+    public override async Task NotifyFaulted<T>(ConsumeContext<T> context, TimeSpan duration, string consumerType, Exception exception)
     {
         _faulted.Enqueue(() => base.NotifyFaulted(context, duration, consumerType, exception));
-        return Task.CompletedTask;
+
+        // A failed activity does not fail its routing slip's message: what it wrote goes, what is sent next about it stays.
+        if (work is not null && typeof(TMessage) == typeof(RoutingSlip))
+            await work.ForgetActivity(CancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>The transaction has been committed: tells what was held back.</summary>

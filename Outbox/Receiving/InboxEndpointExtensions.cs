@@ -51,13 +51,19 @@ public static class InboxEndpointExtensions
                 + $"Call AddEntityFrameworkOutbox<{typeof(TDbContext).Name}> in AddMassTransit.");
         }
 
+        var marks = new InboxMarks<TDbContext>(configurator);
+        configurator.ConnectConsumerConfigurationObserver(marks);
+        configurator.ConnectSagaConfigurationObserver(marks);
+        configurator.ConnectActivityConfigurationObserver(marks);
+
         var filters = new OutboxConsumePipeSpecificationObserver<TDbContext>(configurator, provider, setter);
         configure?.Invoke(filters);
-
-        configurator.ConnectConsumerConfigurationObserver(new BatchConsumersRefused(configurator));
         configurator.ConnectConsumerConfigurationObserver(filters);
         configurator.ConnectSagaConfigurationObserver(filters);
         configurator.ConnectActivityConfigurationObserver(filters);
         configurator.ConnectHandlerConfigurationObserver(new InboxForHandlers<TDbContext>(configurator, provider, setter));
+
+        // Before any other filter, so that whoever redelivers finds this one.
+        configurator.AddPrePipeSpecification(new FilterPipeSpecification<ConsumeContext>(new StoredRedeliveryFilter<TDbContext>(provider)));
     }
 }

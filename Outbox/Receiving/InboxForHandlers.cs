@@ -28,6 +28,7 @@ internal sealed class InboxForHandlers<TDbContext>(IReceiveEndpointConfigurator 
             ConsumerId = JobMetadataCache<MessageHandler<TMessage>, TMessage>.GenerateJobTypeId(number == 1 ? name : $"{name}#{number}"),
             ConsumerType = TypeCache<MessageHandler<TMessage>>.ShortName,
         };
+        configurator.AddPipeSpecification(InboxMarks<TDbContext>.Mark<MessageHandler<TMessage>, TMessage>(endpoint));
         var filter = new OutboxConsumeFilter<TDbContext, TMessage>(new ConsumeScopeProvider(provider, setter), options);
         configurator.AddPipeSpecification(new FilterPipeSpecification<ConsumeContext<TMessage>>(filter));
     }

@@ -86,6 +86,9 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
         if (Options.DeliveryServiceEnabled)
             services.AddHostedService<RelayService<TDbContext>>();
 
+        if (!services.Any(s => s.ImplementationType == typeof(InboxPlacement)))
+            services.AddBusObserver<InboxPlacement>();
+        services.AddSingleton<InboxTransactions<TDbContext>>();
         services.AddScoped<IOutboxContextFactory<TDbContext>, InboxContextFactory<TDbContext>>();
         services.AddScoped<IOutboxFactory<TDbContext>, OutboxFactory<TDbContext>>();
         services.AddScoped(provider => provider.GetRequiredService<IOutboxFactory<TDbContext>>().For(provider.GetRequiredService<TDbContext>()));
