@@ -15,6 +15,10 @@ public static class ServiceDefaultsExtensions
         ["Logging:LogLevel:Default"] = "Information",
         ["Logging:LogLevel:Microsoft.AspNetCore"] = "Warning",
         ["Logging:LogLevel:Microsoft.EntityFrameworkCore"] = "Warning",
+
+        // What EF logs as an error it also throws, and whoever catches it says so, once.
+        ["Logging:LogLevel:Microsoft.EntityFrameworkCore.Database"] = "Critical",
+        ["Logging:LogLevel:Microsoft.EntityFrameworkCore.Update"] = "Critical",
     };
 
     /// <summary>Adds time, HTTP limits, problem details, authentication, health and telemetry.</summary>
