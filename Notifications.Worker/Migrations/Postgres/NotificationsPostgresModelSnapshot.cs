@@ -213,6 +213,9 @@ namespace Notifications.Migrations.Postgres
                         .HasMaxLength(256)
                         .HasColumnType("character varying(256)");
 
+                    b.Property<int>("Returns")
+                        .HasColumnType("integer");
+
                     b.Property<int>("Size")
                         .HasColumnType("integer");
 

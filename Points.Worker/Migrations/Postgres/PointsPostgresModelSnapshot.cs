@@ -133,6 +133,9 @@ namespace Points.Migrations.Postgres
                         .HasMaxLength(256)
                         .HasColumnType("character varying(256)");
 
+                    b.Property<int>("Returns")
+                        .HasColumnType("integer");
+
                     b.Property<int>("Size")
                         .HasColumnType("integer");
 

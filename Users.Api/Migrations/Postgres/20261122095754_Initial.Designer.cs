@@ -12,7 +12,7 @@ using Users;
 namespace Users.Migrations.Postgres
 {
     [DbContext(typeof(UsersPostgres))]
-    [Migration("20261122093509_Initial")]
+    [Migration("20261122095754_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -135,6 +135,9 @@ namespace Users.Migrations.Postgres
                     b.Property<string>("PartitionKey")
                         .HasMaxLength(256)
                         .HasColumnType("character varying(256)");
+
+                    b.Property<int>("Returns")
+                        .HasColumnType("integer");
 
                     b.Property<int>("Size")
                         .HasColumnType("integer");

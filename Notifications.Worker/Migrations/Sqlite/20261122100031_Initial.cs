@@ -3,7 +3,7 @@ using Microsoft.EntityFrameworkCore.Migrations;
 
 #nullable disable
 
-namespace Points.Migrations.Sqlite
+namespace Notifications.Migrations.Sqlite
 {
     /// <inheritdoc />
     public partial class Initial : Migration
@@ -12,17 +12,18 @@ namespace Points.Migrations.Sqlite
         protected override void Up(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.CreateTable(
-                name: "Account",
+                name: "BusinessEvent",
                 columns: table => new
                 {
-                    UserId = table.Column<Guid>(type: "TEXT", nullable: false),
-                    Balance = table.Column<long>(type: "INTEGER", nullable: false),
-                    Entries = table.Column<long>(type: "INTEGER", nullable: false),
-                    UpdatedAt = table.Column<DateTime>(type: "TEXT", nullable: false)
+                    Id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    Type = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    BusinessKey = table.Column<string>(type: "TEXT", maxLength: 100, nullable: false),
+                    Data = table.Column<string>(type: "TEXT", nullable: false),
+                    OccurredAt = table.Column<DateTime>(type: "TEXT", nullable: false)
                 },
                 constraints: table =>
                 {
-                    table.PrimaryKey("PK_Account", x => x.UserId);
+                    table.PrimaryKey("PK_BusinessEvent", x => x.Id);
                 });
 
             migrationBuilder.CreateTable(
@@ -41,24 +42,6 @@ namespace Points.Migrations.Sqlite
                 });
 
             migrationBuilder.CreateTable(
-                name: "LedgerEntry",
-                columns: table => new
-                {
-                    Id = table.Column<Guid>(type: "TEXT", nullable: false),
-                    UserId = table.Column<Guid>(type: "TEXT", nullable: false),
-                    Number = table.Column<long>(type: "INTEGER", nullable: false),
-                    Amount = table.Column<long>(type: "INTEGER", nullable: false),
-                    Balance = table.Column<long>(type: "INTEGER", nullable: false),
-                    Reason = table.Column<string>(type: "TEXT", maxLength: 32, nullable: false),
-                    BusinessKey = table.Column<string>(type: "TEXT", maxLength: 100, nullable: false),
-                    CreditedAt = table.Column<DateTime>(type: "TEXT", nullable: false)
-                },
-                constraints: table =>
-                {
-                    table.PrimaryKey("PK_LedgerEntry", x => x.Id);
-                });
-
-            migrationBuilder.CreateTable(
                 name: "OutboxMessage",
                 columns: table => new
                 {
@@ -71,6 +54,7 @@ namespace Points.Migrations.Sqlite
                     DueAt = table.Column<DateTime>(type: "TEXT", nullable: true),
                     Holds = table.Column<bool>(type: "INTEGER", nullable: false),
                     Attempts = table.Column<int>(type: "INTEGER", nullable: false),
+                    Returns = table.Column<int>(type: "INTEGER", nullable: false),
                     LastError = table.Column<string>(type: "TEXT", maxLength: 2048, nullable: true),
                     CreatedAt = table.Column<DateTime>(type: "TEXT", nullable: false),
                     ClosedAt = table.Column<DateTime>(type: "TEXT", nullable: true),
@@ -103,6 +87,19 @@ namespace Points.Migrations.Sqlite
                 });
 
             migrationBuilder.CreateTable(
+                name: "Receiver",
+                columns: table => new
+                {
+                    Id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    Name = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false),
+                    ApiKeyHash = table.Column<string>(type: "TEXT", maxLength: 64, nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_Receiver", x => x.Id);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "OutboxLease",
                 columns: table => new
                 {
@@ -120,22 +117,53 @@ namespace Points.Migrations.Sqlite
                         onDelete: ReferentialAction.SetNull);
                 });
 
+            migrationBuilder.CreateTable(
+                name: "Notification",
+                columns: table => new
+                {
+                    Id = table.Column<Guid>(type: "TEXT", nullable: false),
+                    ReceiverId = table.Column<Guid>(type: "TEXT", nullable: false),
+                    EventId = table.Column<Guid>(type: "TEXT", nullable: false),
+                    CreatedAt = table.Column<DateTime>(type: "TEXT", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("PK_Notification", x => x.Id);
+                    table.ForeignKey(
+                        name: "FK_Notification_BusinessEvent_EventId",
+                        column: x => x.EventId,
+                        principalTable: "BusinessEvent",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                    table.ForeignKey(
+                        name: "FK_Notification_Receiver_ReceiverId",
+                        column: x => x.ReceiverId,
+                        principalTable: "Receiver",
+                        principalColumn: "Id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateIndex(
+                name: "IX_BusinessEvent_Type_BusinessKey",
+                table: "BusinessEvent",
+                columns: new[] { "Type", "BusinessKey" },
+                unique: true);
+
             migrationBuilder.CreateIndex(
                 name: "IX_InboxMessage_ExpiresAt",
                 table: "InboxMessage",
                 column: "ExpiresAt");
 
             migrationBuilder.CreateIndex(
-                name: "IX_LedgerEntry_BusinessKey",
-                table: "LedgerEntry",
-                column: "BusinessKey",
+                name: "IX_Notification_EventId_ReceiverId",
+                table: "Notification",
+                columns: new[] { "EventId", "ReceiverId" },
                 unique: true);
 
             migrationBuilder.CreateIndex(
-                name: "IX_LedgerEntry_UserId_Number",
-                table: "LedgerEntry",
-                columns: new[] { "UserId", "Number" },
-                unique: true);
+                name: "IX_Notification_ReceiverId_CreatedAt_Id",
+                table: "Notification",
+                columns: new[] { "ReceiverId", "CreatedAt", "Id" });
 
             migrationBuilder.CreateIndex(
                 name: "IX_OutboxLease_Owner",
@@ -165,25 +193,40 @@ namespace Points.Migrations.Sqlite
                 table: "OutboxMessage",
                 columns: new[] { "Partition", "SequenceNumber" },
                 filter: "\"State\" = 0 AND \"DueAt\" IS NULL");
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Receiver_ApiKeyHash",
+                table: "Receiver",
+                column: "ApiKeyHash",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "IX_Receiver_Name",
+                table: "Receiver",
+                column: "Name",
+                unique: true);
         }
 
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.DropTable(
-                name: "Account");
-
-            migrationBuilder.DropTable(
                 name: "InboxMessage");
 
             migrationBuilder.DropTable(
-                name: "LedgerEntry");
+                name: "Notification");
 
             migrationBuilder.DropTable(
                 name: "OutboxLease");
 
             migrationBuilder.DropTable(
                 name: "OutboxMessage");
+
+            migrationBuilder.DropTable(
+                name: "BusinessEvent");
+
+            migrationBuilder.DropTable(
+                name: "Receiver");
 
             migrationBuilder.DropTable(
                 name: "OutboxReplica");

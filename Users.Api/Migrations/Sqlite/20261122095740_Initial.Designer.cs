@@ -4,14 +4,14 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Migrations;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
-using Points;
+using Users;
 
 #nullable disable
 
-namespace Points.Migrations.Sqlite
+namespace Users.Migrations.Sqlite
 {
-    [DbContext(typeof(PointsSqlite))]
-    [Migration("20261122093518_Initial")]
+    [DbContext(typeof(UsersSqlite))]
+    [Migration("20261122095740_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -129,6 +129,9 @@ namespace Points.Migrations.Sqlite
                         .HasMaxLength(256)
                         .HasColumnType("TEXT");
 
+                    b.Property<int>("Returns")
+                        .HasColumnType("INTEGER");
+
                     b.Property<int>("Size")
                         .HasColumnType("INTEGER");
 
@@ -165,64 +168,70 @@ namespace Points.Migrations.Sqlite
                     b.ToTable("OutboxReplica", (string)null);
                 });
 
-            modelBuilder.Entity("Points.Account", b =>
+            modelBuilder.Entity("Users.StoredAnswer", b =>
                 {
-                    b.Property<Guid>("UserId")
+                    b.Property<string>("Key")
+                        .HasMaxLength(255)
                         .HasColumnType("TEXT");
 
-                    b.Property<long>("Balance")
-                        .HasColumnType("INTEGER");
-
-                    b.Property<long>("Entries")
-                        .HasColumnType("INTEGER");
-
-                    b.Property<DateTime>("UpdatedAt")
+                    b.Property<string>("Body")
+                        .IsRequired()
                         .HasColumnType("TEXT");
 
-                    b.HasKey("UserId");
+                    b.Property<DateTime>("ExpiresAt")
+                        .HasColumnType("TEXT");
 
-                    b.ToTable("Account", (string)null);
+                    b.Property<string>("Location")
+                        .IsRequired()
+                        .HasMaxLength(200)
+                        .HasColumnType("TEXT");
+
+                    b.Property<string>("RequestHash")
+                        .IsRequired()
+                        .HasMaxLength(64)
+                        .HasColumnType("TEXT");
+
+                    b.Property<int>("Status")
+                        .HasColumnType("INTEGER");
+
+                    b.HasKey("Key");
+
+                    b.HasIndex("ExpiresAt");
+
+                    b.ToTable("StoredAnswer", (string)null);
                 });
 
-            modelBuilder.Entity("Points.LedgerEntry", b =>
+            modelBuilder.Entity("Users.User", b =>
                 {
                     b.Property<Guid>("Id")
                         .HasColumnType("TEXT");
 
-                    b.Property<long>("Amount")
-                        .HasColumnType("INTEGER");
-
-                    b.Property<long>("Balance")
-                        .HasColumnType("INTEGER");
-
-                    b.Property<string>("BusinessKey")
+                    b.Property<string>("Email")
                         .IsRequired()
-                        .HasMaxLength(100)
+                        .HasMaxLength(254)
                         .HasColumnType("TEXT");
 
-                    b.Property<DateTime>("CreditedAt")
+                    b.Property<string>("EmailKey")
+                        .IsRequired()
+                        .HasMaxLength(254)
                         .HasColumnType("TEXT");
 
-                    b.Property<long>("Number")
-                        .HasColumnType("INTEGER");
+                    b.Property<DateTime>("RegisteredAt")
+                        .HasColumnType("TEXT");
 
-                    b.Property<string>("Reason")
+                    b.Property<string>("UserName")
                         .IsRequired()
                         .HasMaxLength(32)
                         .HasColumnType("TEXT");
 
-                    b.Property<Guid>("UserId")
-                        .HasColumnType("TEXT");
-
                     b.HasKey("Id");
 
-                    b.HasIndex("BusinessKey")
+                    b.HasIndex("EmailKey")
                         .IsUnique();
 
-                    b.HasIndex("UserId", "Number")
-                        .IsUnique();
+                    b.HasIndex("RegisteredAt", "Id");
 
-                    b.ToTable("LedgerEntry", (string)null);
+                    b.ToTable("User", (string)null);
                 });
 
             modelBuilder.Entity("Outbox.OutboxLease", b =>
