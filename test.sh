@@ -103,7 +103,8 @@ has dotnet || { say "The .NET SDK is missing: https://dotnet.microsoft.com/downl
 install_missing
 rm -rf "$results"
 
-mapfile -t projects < <(test_projects "$@")
+projects=()
+while read -r project; do projects+=("$project"); done < <(test_projects "$@")
 if [ ${#projects[@]} -eq 0 ]; then
   say "No test project is called like: $*"
   finish
