@@ -59,9 +59,9 @@ internal static class RelayDrain
 
         await using var source = NpgsqlDataSource.Create(database);
         await using var command = source.CreateCommand("""
-            INSERT INTO "OutboxMessage" ("Partition", "KeyHash", "State", "Holds", "Attempts", "CreatedAt", "MessageId", "ConversationId",
+            INSERT INTO "OutboxMessage" ("Partition", "KeyHash", "State", "Holds", "Attempts", "Returns", "CreatedAt", "MessageId", "ConversationId",
                 "MessageType", "DestinationAddress", "ContentType", "Metadata", "Body", "Size")
-            SELECT n % 16, n, "State", "Holds", "Attempts", "CreatedAt", gen_random_uuid(), gen_random_uuid(),
+            SELECT n % 16, n, "State", "Holds", "Attempts", "Returns", "CreatedAt", gen_random_uuid(), gen_random_uuid(),
                 "MessageType", "DestinationAddress", "ContentType", "Metadata", "Body", "Size"
             FROM "OutboxMessage", generate_series(1, @messages - 1) n
             """);
