@@ -39,7 +39,7 @@ internal sealed class RelayService<TDbContext>(
                     continue;
                 }
 
-                var pass = await relay.RunOnce(waiting.ShouldRead, stoppingToken).ConfigureAwait(false);
+                var pass = await relay.RunOnce(waiting.ShouldRead || relay.HasMore, stoppingToken).ConfigureAwait(false);
                 if (lostAt is { } lost)
                     logger.DatabaseBack(Context, time.GetElapsedTime(lost));
                 lostAt = null;
