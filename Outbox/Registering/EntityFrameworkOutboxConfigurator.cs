@@ -86,12 +86,28 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
         if (Options.DeliveryServiceEnabled)
             services.AddHostedService<RelayService<TDbContext>>();
 
+        RegisterInbox();
+        services.AddScoped<IOutboxFactory<TDbContext>, OutboxFactory<TDbContext>>();
+        services.AddScoped(provider => provider.GetRequiredService<IOutboxFactory<TDbContext>>().For(provider.GetRequiredService<TDbContext>()));
+    }
+
+    private void RegisterInbox()
+    {
         if (!services.Any(s => s.ImplementationType == typeof(InboxPlacement)))
             services.AddBusObserver<InboxPlacement>();
         services.AddSingleton<InboxTransactions<TDbContext>>();
         services.AddScoped<IOutboxContextFactory<TDbContext>, InboxContextFactory<TDbContext>>();
-        services.AddScoped<IOutboxFactory<TDbContext>, OutboxFactory<TDbContext>>();
-        services.AddScoped(provider => provider.GetRequiredService<IOutboxFactory<TDbContext>>().For(provider.GetRequiredService<TDbContext>()));
+
+        services.AddSingleton<InboxCleanUp<TDbContext>>();
+        if (Options.InboxCleanupServiceEnabled)
+            services.AddHostedService(provider => provider.GetRequiredService<InboxCleanUp<TDbContext>>());
+
+        if (Options.KeepDelivered is not null)
+        {
+            if (!services.Any(s => s.ImplementationType == typeof(FaultedDeliveries)))
+                services.AddReceiveObserver<FaultedDeliveries>();
+            services.AddSingleton<KeptMessages, KeptMessages<TDbContext>>();
+        }
     }
 }
 

@@ -23,7 +23,7 @@ internal sealed class InboxHost : IAsyncDisposable
     /// <summary>What the bus reported, in order.</summary>
     public Reported Reported => _host.Services.GetRequiredService<Reported>();
 
-    public static async Task<InboxHost> Start(TestDatabase database, InboxSetUp setUp)
+    public static async Task<InboxHost> Start(TestDatabase database, InboxSetUp setUp, Func<IServiceProvider, Task>? prepare = null)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Services.AddDbContext<LedgerDb>(o =>
@@ -39,6 +39,7 @@ internal sealed class InboxHost : IAsyncDisposable
             x.AddEntityFrameworkOutbox<LedgerDb>(o =>
             {
                 o.DisableDeliveryService();
+                o.DisableInboxCleanupService();
                 setUp.Outbox(o);
             });
             setUp.Bus(x);
@@ -58,7 +59,12 @@ internal sealed class InboxHost : IAsyncDisposable
         setUp.Services(builder.Services);
         var host = builder.Build();
         await using (var scope = host.Services.CreateAsyncScope())
+        {
             await scope.ServiceProvider.GetRequiredService<LedgerDb>().Database.EnsureCreatedAsync();
+            if (prepare is not null)
+                await prepare(scope.ServiceProvider);
+        }
+
         await host.StartAsync();
         return new InboxHost(host);
     }

@@ -23,7 +23,7 @@ public abstract class InboxSuite(Func<Task<TestDatabase>> create) : IAsyncLifeti
     }
 
     /// <summary>Starts a service whose consumer does <paramref name="consume"/>.</summary>
-    internal Task<InboxHost> Start(Func<ConsumeContext<Credit>, LedgerDb, Task>? consume = null, InboxSetUp? setUp = null)
+    internal Task<InboxHost> Start(Func<ConsumeContext<Credit>, LedgerDb, Task>? consume = null, InboxSetUp? setUp = null, Func<IServiceProvider, Task>? prepare = null)
     {
         setUp ??= new InboxSetUp();
         return InboxHost.Start(Database, setUp with
@@ -38,7 +38,7 @@ public abstract class InboxSuite(Func<Task<TestDatabase>> create) : IAsyncLifeti
                 services.AddSingleton(new Consuming(consume ?? Credit));
                 setUp.Services(services);
             },
-        });
+        }, prepare);
     }
 
     internal sealed record Consuming(Func<ConsumeContext<Credit>, LedgerDb, Task> Run);

@@ -4,7 +4,7 @@ using Microsoft.EntityFrameworkCore;
 namespace Outbox.ConformanceTests.Receiving;
 
 /// <summary>What the consumers of these suites write to, beside the inbox and the outbox.</summary>
-public class LedgerDb(DbContextOptions options) : DbContext(options)
+public class LedgerDb(DbContextOptions<LedgerDb> options) : DbContext(options)
 {
     public DbSet<Entry> Entries => Set<Entry>();
 

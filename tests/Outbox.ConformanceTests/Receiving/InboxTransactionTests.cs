@@ -1,0 +1,152 @@
+using System.Data.Common;
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Storage;
+using Outbox.Testing;
+
+namespace Outbox.ConformanceTests.Receiving;
+
+/// <summary>What a message costs, and what an execution strategy makes of its transaction.</summary>
+public abstract class InboxTransactionTests(Func<Task<TestDatabase>> create) : InboxSuite(create)
+{
+    [SkippableFact]
+    public async Task A_message_costs_a_transaction_and_one_statement_beside_the_consumers_own()
+    {
+        var watched = new Watched();
+        await using var host = await Start(setUp: new InboxSetUp { Database = o => o.AddInterceptors(watched) });
+        var own = await Own(host, watched);
+        var before = watched.Sent.Count;
+
+        await host.Deliver(NewId.NextGuid(), new Credit("x"));
+        await host.Reported.Received.WaitForCount(1);
+
+        var sent = watched.Sent.Values.Skip(before).ToList();
+        sent[0].ShouldBe(Watched.Begin);
+        sent[1].ShouldContain("InboxMessage");
+        sent[^1].ShouldBe(Watched.Commit);
+        sent.Count.ShouldBe(own + 3, string.Join('\n', sent));
+    }
+
+    [SkippableFact]
+    public async Task A_duplicate_costs_a_transaction_and_one_statement()
+    {
+        var watched = new Watched();
+        await using var host = await Start(setUp: new InboxSetUp { Database = o => o.AddInterceptors(watched) });
+        var id = NewId.NextGuid();
+        await host.Deliver(id, new Credit("x"));
+        await host.Reported.Received.WaitForCount(1);
+        var before = watched.Sent.Count;
+
+        await host.Deliver(id, new Credit("x"));
+        await host.Reported.Received.WaitForCount(2);
+
+        var sent = watched.Sent.Values.Skip(before).Where(s => s != Watched.Rollback).ToList();
+        sent.Count.ShouldBe(2, string.Join('\n', sent));
+    }
+
+    [SkippableFact]
+    public async Task An_execution_strategy_retries_the_whole_unit_from_a_clean_start()
+    {
+        var tracked = new List<int>();
+        await using var host = await Start(
+            async (context, db) =>
+            {
+                tracked.Add(db.ChangeTracker.Entries().Count());
+                await Credit(context, db);
+                await db.SaveChangesAsync();
+                db.Entries.Add(new Entry { Text = "more" });
+                if (tracked.Count == 1)
+                    throw new TimeoutException("passing");
+            },
+            Retrying());
+
+        await host.Deliver(NewId.NextGuid(), new Credit("x"));
+        await host.Reported.Received.WaitForCount(1);
+
+        tracked.ShouldBe([0, 0]);
+        host.Reported.Faulted.Count.ShouldBe(0);
+        (await host.Entries()).ShouldBe(["x", "more"]);
+        (await host.Outgoing()).Count.ShouldBe(1);
+    }
+
+    [SkippableFact]
+    public async Task A_commit_whose_answer_was_lost_is_not_done_twice()
+    {
+        var runs = 0;
+        var answers = new LosesAnAnswer();
+        await using var host = await Start(
+            (context, db) =>
+            {
+                runs++;
+                answers.LoseOne = true;
+                return Credit(context, db);
+            },
+            Retrying(answers));
+
+        await host.Deliver(NewId.NextGuid(), new Credit("x"));
+        await host.Reported.Received.WaitForCount(1);
+
+        runs.ShouldBe(1);
+        host.Reported.Faulted.Count.ShouldBe(0);
+        (await host.Entries()).ShouldBe(["x"]);
+        (await host.Outgoing()).Count.ShouldBe(1);
+    }
+
+    [SkippableFact]
+    public async Task A_consumers_exception_comes_out_as_it_was_thrown()
+    {
+        await using var host = await Start((_, _) => throw new TimeoutException("mine"));
+
+        await host.Deliver(NewId.NextGuid(), new Credit("x"));
+        var faulted = await host.Reported.Faulted.WaitForCount(1);
+
+        faulted[0].ShouldBeOfType<TimeoutException>().Message.ShouldBe("mine");
+    }
+
+    /// <summary>What the same work costs without an inbox, inside a transaction that is open already.</summary>
+    private static Task<int> Own(InboxHost host, Watched watched) => host.Read(async db =>
+    {
+        await using var transaction = await db.Database.BeginTransactionAsync();
+        db.Database.AutoSavepointsEnabled = false;
+        var before = watched.Sent.Count;
+        db.Entries.Add(new Entry { Text = "own" });
+        db.Outgoing.Add(new OutboxMessage { MessageId = NewId.NextGuid(), Body = [1], Size = 1 });
+        await db.SaveChangesAsync();
+        var own = watched.Sent.Count - before;
+        await transaction.RollbackAsync();
+        return own;
+    });
+
+    private static InboxSetUp Retrying(params IInterceptor[] interceptors) => new()
+    {
+        Database = o => o.ReplaceService<IExecutionStrategyFactory, RetryTwiceFactory>().AddInterceptors(interceptors),
+    };
+
+    /// <summary>The transaction is committed, and the answer does not arrive.</summary>
+    private sealed class LosesAnAnswer : DbTransactionInterceptor
+    {
+        public bool LoseOne { get; set; }
+
+        public override Task TransactionCommittedAsync(DbTransaction transaction, TransactionEndEventData eventData, CancellationToken cancellationToken = default)
+        {
+            var lose = LoseOne;
+            LoseOne = false;
+            return lose ? throw new TimeoutException("the connection was lost") : Task.CompletedTask;
+        }
+    }
+
+    private sealed class RetryTwiceFactory(ExecutionStrategyDependencies dependencies) : IExecutionStrategyFactory
+    {
+        public IExecutionStrategy Create() => new RetryTwice(dependencies);
+    }
+
+    private sealed class RetryTwice(ExecutionStrategyDependencies dependencies) : ExecutionStrategy(dependencies, 2, TimeSpan.Zero)
+    {
+        protected override bool ShouldRetryOn(Exception exception) => exception is TimeoutException;
+    }
+}
+
+public sealed class SqliteInboxTransactionTests() : InboxTransactionTests(() => Task.FromResult(TestDatabase.Sqlite()));
+
+public sealed class PostgresInboxTransactionTests() : InboxTransactionTests(TestDatabase.PostgresAsync);
