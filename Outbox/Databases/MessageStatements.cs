@@ -25,6 +25,9 @@ internal sealed class MessageStatements(SqlDialect dialect)
     /// <summary>Makes at most <c>@limit</c> rows ready that are due at <c>@now</c>, and releases the keys that they held.</summary>
     public string Promote { get; } = PromoteText(dialect, dialect.Tables.Message);
 
+    /// <summary>The highest ready row of each of <c>@partitions</c>, from the end of the index.</summary>
+    public string Tops { get; } = TopsText(dialect, dialect.Tables.Message, dialect.Tables.Lease);
+
     /// <summary>Deletes the rows <c>@ids</c>.</summary>
     public string Delete { get; } =
         $"""
@@ -51,6 +54,18 @@ internal sealed class MessageStatements(SqlDialect dialect)
               ORDER BY {due}, {sequence}
               LIMIT @limit)
             RETURNING {m[nameof(OutboxMessage.Partition)]}, {sequence}
+            """;
+    }
+
+    private static string TopsText(SqlDialect dialect, Table m, Table lease)
+    {
+        var (sequence, partition) = (m[nameof(OutboxMessage.SequenceNumber)], lease[nameof(OutboxLease.Partition)]);
+        return $"""
+            SELECT l.{partition}, (
+              SELECT max(m.{sequence}) FROM {m} m
+              WHERE m.{m[nameof(OutboxMessage.Partition)]} = l.{partition} AND m.{m[nameof(OutboxMessage.State)]} = 0 AND m.{m[nameof(OutboxMessage.DueAt)]} IS NULL)
+            FROM {lease} l
+            WHERE {dialect.IsIn($"l.{partition}", "@partitions")}
             """;
     }
 

@@ -11,10 +11,10 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
     private MessageStatements Sql => _sql ??= new MessageStatements(connection.Dialect);
 
     /// <summary>Reads ready rows, and when the next row enters.</summary>
-    public async Task<ReadyRows> Read(IReadOnlyList<PartitionRead> reads, IReadOnlyCollection<long> known, CancellationToken cancellationToken)
+    public async Task<ReadyRows> Read(IReadOnlyList<PartitionRead> reads, IReadOnlyCollection<long> known, IReadOnlyCollection<long> fullKeys, CancellationToken cancellationToken)
     {
         var rows = new ReadyRows(options.QueryByteLimit);
-        var knownList = connection.Dialect.List(known);
+        var (knownList, fullList) = (connection.Dialect.List(known), connection.Dialect.List(fullKeys));
         if (connection.Dialect.ReadsManyPartitions)
         {
             await connection.Query(
@@ -24,6 +24,7 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
                     .Add("after", List(reads.Select(r => r.After)))
                     .Add("take", List(reads.Select(r => (long)r.Take)))
                     .Add("known", knownList)
+                    .Add("full", fullList)
                     .Add("bytes", (long)options.QueryByteLimit),
                 async reader =>
                 {
@@ -44,7 +45,7 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
         {
             await connection.Query(
                 Sql.Read,
-                c => c.Add("partitions", read.Partition).Add("after", read.After).Add("take", read.Take).Add("known", knownList),
+                c => c.Add("partitions", read.Partition).Add("after", read.After).Add("take", read.Take).Add("known", knownList).Add("full", fullList),
                 reader => rows.AddAll(reader, cancellationToken),
                 cancellationToken).ConfigureAwait(false);
         }
@@ -67,6 +68,25 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
             },
             cancellationToken).ConfigureAwait(false);
         return promoted;
+    }
+
+    /// <summary>The highest ready row of each partition that has one, whether its key is held or not.</summary>
+    public async Task<IReadOnlyList<(int Partition, long SequenceNumber)>> Tops(IEnumerable<int> partitions, CancellationToken cancellationToken)
+    {
+        var tops = new List<(int, long)>();
+        await connection.Query(
+            Sql.Tops,
+            c => c.Add("partitions", List(partitions.Select(p => (long)p))),
+            async reader =>
+            {
+                while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    if (!reader.IsDBNull(1))
+                        tops.Add((reader.GetInt32(0), reader.GetInt64(1)));
+                }
+            },
+            cancellationToken).ConfigureAwait(false);
+        return tops;
     }
 
     /// <summary>Deletes rows that are done with.</summary>

@@ -27,7 +27,7 @@ internal sealed class PostgresDialect(OutboxTables tables) : SqlDialect(tables)
                     FROM {m} m
                     WHERE m.{partition} = p.partition AND m.{sequence} > p.after
                       AND m.{m[nameof(OutboxMessage.State)]} = 0 AND m.{m[nameof(OutboxMessage.DueAt)]} IS NULL
-                      AND m.{sequence} <> ALL(@known)
+                      AND m.{sequence} <> ALL(@known) AND m.{key} <> ALL(@full)
                       AND NOT EXISTS (
                         SELECT FROM {m} h
                         WHERE h.{m[nameof(OutboxMessage.Holds)]} = TRUE AND h.{partition} = m.{partition} AND h.{key} = m.{key})

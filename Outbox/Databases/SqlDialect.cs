@@ -19,9 +19,12 @@ internal abstract class SqlDialect(OutboxTables tables)
     /// <summary>Whether <see cref="Read"/> takes lists of partitions; otherwise it is run for one partition at a time.</summary>
     public virtual bool ReadsManyPartitions => true;
 
+    /// <summary>Asks which file the database is; <see langword="null"/> for a server, and no answer for one in memory.</summary>
+    public virtual string? DatabaseFile => null;
+
     /// <summary>
     /// Reads the ready rows of <c>@partitions</c> whose numbers lie after <c>@after</c>, at most <c>@take</c> of each, by
-    /// number, without those in <c>@known</c> and without the keys that are held; cut off after <c>@bytes</c> of bodies.
+    /// number, without those in <c>@known</c>, without the keys in <c>@full</c> and without those that are held; cut off after <c>@bytes</c> of bodies.
     /// </summary>
     public abstract string Read { get; }
 

@@ -11,6 +11,8 @@ internal sealed class SqliteDialect(OutboxTables tables) : SqlDialect(tables)
 
     public override bool ReadsManyPartitions => false;
 
+    public override string? DatabaseFile => "SELECT file FROM pragma_database_list WHERE name = 'main'";
+
     // No running total: rows are computed one by one as the reader asks for them, so it simply stops asking.
     public override string Read
     {
@@ -23,7 +25,7 @@ internal sealed class SqliteDialect(OutboxTables tables) : SqlDialect(tables)
                 FROM {m} m
                 WHERE m.{partition} = @partitions AND m.{sequence} > @after
                   AND m.{m[nameof(OutboxMessage.State)]} = 0 AND m.{m[nameof(OutboxMessage.DueAt)]} IS NULL
-                  AND NOT {IsIn($"m.{sequence}", "@known")}
+                  AND NOT {IsIn($"m.{sequence}", "@known")} AND NOT {IsIn($"m.{key}", "@full")}
                   AND NOT EXISTS (
                     SELECT 1 FROM {m} h
                     WHERE h.{m[nameof(OutboxMessage.Holds)]} = TRUE AND h.{partition} = m.{partition} AND h.{key} = m.{key})

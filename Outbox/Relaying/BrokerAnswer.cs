@@ -16,6 +16,9 @@ internal static class BrokerAnswer
     /// <param name="started">Whether the transport was reached.</param>
     public static Outcome To(Exception exception, bool started)
     {
+        if (exception is UnsendableException)
+            return new Outcome(OutcomeKind.Refused, exception);
+
         for (var cause = exception; cause is not null; cause = cause.InnerException)
         {
             switch (cause.GetType().FullName)

@@ -9,55 +9,109 @@ namespace Outbox.Relaying;
 /// One send of one stored message: the pipe that hands the stored bytes and the stored headers to the transport, with
 /// nothing deserialized in between.
 /// </summary>
-internal sealed class Delivery(StoredMessage message, MessageMetadata metadata, Func<bool> mayStart, TimeProvider time, CancellationToken cancellationToken)
-    : IPipe<SendContext<SerializedMessageBody>>
+/// <param name="message">The message.</param>
+/// <param name="mayStart">Asked at the last moment.</param>
+/// <param name="time">The clocks.</param>
+internal sealed class Delivery(StoredMessage message, Func<bool> mayStart, TimeProvider time) : IPipe<SendContext<SerializedMessageBody>>, IDisposable
 {
     /// <summary>The message as the transport's type parameter sees it: the body comes from the serializer.</summary>
     public static readonly SerializedMessageBody Placeholder = new();
 
-    /// <summary>Whether the transport was reached, so that the message may have arrived.</summary>
-    public bool Started { get; private set; }
+    private readonly CancellationTokenSource _givenUp = new();
+    private readonly MessageMetadata _metadata = MessageMetadata.FromJson(message.Metadata);
 
-    /// <summary>Gives up waiting for the broker.</summary>
-    public CancellationToken CancellationToken => cancellationToken;
+    public StoredMessage Message => message;
+
+    /// <summary>Whether the message goes where its type is published to.</summary>
+    public bool IsPublished => _metadata.Published;
+
+    /// <summary>When the sending began, as a timestamp.</summary>
+    public long StartedAt { get; } = time.GetTimestamp();
+
+    /// <summary>Whether the transport was reached, so that the message may have arrived.</summary>
+    public bool ReachedTransport { get; private set; }
+
+    /// <summary>What the transport reported, before it would have tried again of its own accord.</summary>
+    public Exception? Fault { get; private set; }
+
+    /// <summary>Ends the waiting for the broker.</summary>
+    public CancellationToken GivenUp => _givenUp.Token;
+
+    /// <summary>Stops waiting for the broker.</summary>
+    public void GiveUp()
+    {
+        try
+        {
+            _givenUp.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has ended at this very moment.
+        }
+    }
+
+    /// <summary>The transport failed. It would try again by its own rules; whether and when to try again is the relay's decision.</summary>
+    public void Failed(Exception fault)
+    {
+        Fault ??= fault;
+        GiveUp();
+    }
 
     /// <exception cref="SendWithheldException">The message must not be sent now.</exception>
+    /// <exception cref="UnsendableException">What is stored cannot be handed to a transport.</exception>
     public Task Send(SendContext<SerializedMessageBody> context)
     {
-        // MassTransit runs the pipe again when it repeats a send of its own accord. Whether and when to repeat is the relay's decision.
-        if (Started || !mayStart())
-            throw new SendWithheldException(Started ? "The channel broke while the message was on its way." : "This replica may not send now.");
-        Started = true;
+        if (ReachedTransport || !mayStart())
+            throw new SendWithheldException(ReachedTransport ? "The transport wanted to repeat a send." : "This replica may not send now.");
+        ReachedTransport = true;
 
+        try
+        {
+            Fill(context);
+        }
+        catch (Exception exception)
+        {
+            throw new UnsendableException(exception);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    public void Probe(ProbeContext context) => context.CreateScope("outbox");
+
+    public void Dispose() => _givenUp.Dispose();
+
+    private void Fill(SendContext<SerializedMessageBody> context)
+    {
         context.MessageId = message.MessageId;
-        context.RequestId = metadata.RequestId;
+        context.RequestId = _metadata.RequestId;
         context.ConversationId = message.ConversationId;
         context.CorrelationId = message.CorrelationId;
-        context.InitiatorId = metadata.InitiatorId;
-        context.SourceAddress = metadata.SourceAddress;
-        context.ResponseAddress = metadata.ResponseAddress;
-        context.FaultAddress = metadata.FaultAddress;
+        context.InitiatorId = _metadata.InitiatorId;
+        context.SourceAddress = _metadata.SourceAddress;
+        context.ResponseAddress = _metadata.ResponseAddress;
+        context.FaultAddress = _metadata.FaultAddress;
         context.SupportedMessageTypes = message.MessageType.Split(';');
         if (message.ExpiresAt is { } expires)
             context.TimeToLive = expires - time.GetUtcNow().UtcDateTime;
 
         // The trace continues by its header: the relay has no activity of its own while it sends.
-        foreach (var (name, value) in metadata.Headers ?? [])
+        foreach (var (name, value) in _metadata.Headers ?? [])
             context.Headers.Set(name, MessageMetadata.Plain(value), true);
 
         if (context is TransportSendContext transport)
         {
-            if (metadata.Properties is { } properties)
+            if (_metadata.Properties is { } properties)
                 transport.ReadPropertiesFrom(properties.ToDictionary(p => p.Key, p => MessageMetadata.Plain(p.Value)!, StringComparer.OrdinalIgnoreCase));
-            transport.Mandatory = metadata.Mandatory;         // after the properties, which reset it
+            transport.Mandatory = _metadata.Mandatory;         // after the properties, which reset it
         }
 
-        context.Serializer = new StoredBody(message);
-        return Task.CompletedTask;
+        context.Serializer = new StoredBody(this);
     }
-
-    public void Probe(ProbeContext context) => context.CreateScope("outbox");
 }
 
 /// <summary>The pipe stopped a send. Not among the exceptions on which a transport repeats.</summary>
 internal sealed class SendWithheldException(string message) : Exception(message);
+
+/// <summary>What is stored cannot be handed to a transport, now or ever.</summary>
+internal sealed class UnsendableException(Exception cause) : Exception($"The stored message cannot be sent as it is: {cause.Message}", cause);

@@ -10,23 +10,26 @@ internal sealed class FailurePolicy(OutboxOptions options)
     /// <summary>Whether the later messages of the key wait.</summary>
     public bool Holds(StoredMessage message, Outcome outcome) => outcome.Kind switch
     {
-        OutcomeKind.Refused => IsDead(message, outcome) ? options.HoldKeyWhenDead : true,
+        OutcomeKind.Refused => !IsDead(message, outcome) || options.HoldKeyWhenDead,
         OutcomeKind.Unrouted => IsDead(message, outcome) ? options.HoldKeyWhenDead : options.HoldKeyWhileUnrouted,
+        OutcomeKind.Unanswered => true,
         _ => false,
     };
 
     /// <summary>What is written down.</summary>
     /// <param name="message">The message, as it was read.</param>
-    /// <param name="outcome">A refusal or a return.</param>
+    /// <param name="outcome">What became of the send.</param>
     /// <param name="now">The time (UTC).</param>
     public Failure Of(StoredMessage message, Outcome outcome, DateTime now)
     {
-        var unrouted = outcome.Kind == OutcomeKind.Unrouted;
-        var attempts = message.Attempts + (unrouted ? 0 : 1);
-        var returns = message.Returns + (unrouted ? 1 : 0);
-        var pause = unrouted
-            ? BackOff.After(returns, options.MinRetryDelay, options.MaxUnroutedDelay)
-            : BackOff.After(attempts, options.MinRetryDelay, options.MaxRetryDelay);
+        var attempts = message.Attempts + (outcome.Kind == OutcomeKind.Refused ? 1 : 0);
+        var returns = message.Returns + (outcome.Kind == OutcomeKind.Unrouted ? 1 : 0);
+        var pause = outcome.Kind switch
+        {
+            OutcomeKind.Refused => BackOff.After(attempts, options.MinRetryDelay, options.MaxRetryDelay),
+            OutcomeKind.Unrouted => BackOff.After(returns, options.MinRetryDelay, options.MaxUnroutedDelay),
+            _ => options.MessageDeliveryTimeout,
+        };
         var dead = IsDead(message, outcome);
         return new Failure(
             message.SequenceNumber, message.Attempts, message.Returns,
@@ -34,9 +37,12 @@ internal sealed class FailurePolicy(OutboxOptions options)
             attempts, returns, dead ? now : null, Describe(outcome.Error));
     }
 
-    private bool IsDead(StoredMessage message, Outcome outcome) => outcome.Kind == OutcomeKind.Unrouted
-        ? message.Returns + 1 >= options.MaxUnroutedAttempts
-        : message.Attempts + 1 >= options.MaxAttempts;
+    private bool IsDead(StoredMessage message, Outcome outcome) => outcome.Kind switch
+    {
+        OutcomeKind.Refused => message.Attempts + 1 >= options.MaxAttempts,
+        OutcomeKind.Unrouted => message.Returns + 1 >= options.MaxUnroutedAttempts,
+        _ => false,
+    };
 
     private static string Describe(Exception? error)
     {

@@ -13,9 +13,13 @@ internal sealed class Lane(long keyHash)
     /// <summary>A message of the key has failed: the others wait in the database until that is over.</summary>
     public bool IsHeld { get; set; }
 
-    public int Count => _waiting.Count;
+    /// <summary>How many of the messages, waiting or on their way, are suspects.</summary>
+    public int Suspects { get; set; }
 
-    public StoredMessage Next => _waiting[0];
+    /// <summary>The lowest message that was left in the database because the lane is full.</summary>
+    public StoredMessage? LeftBehind { get; private set; }
+
+    public int Count => _waiting.Count;
 
     /// <summary>Puts the message where it belongs: one that committed late goes before those that were not sent yet.</summary>
     public void Add(StoredMessage message)
@@ -25,6 +29,16 @@ internal sealed class Lane(long keyHash)
             at--;
         _waiting.Insert(at, message);
     }
+
+    /// <summary>Leaves the message in the database for now.</summary>
+    public void Leave(StoredMessage message)
+    {
+        if (LeftBehind is null || message.SequenceNumber < LeftBehind.SequenceNumber)
+            LeftBehind = message;
+    }
+
+    /// <summary>The lane has room again.</summary>
+    public void Reopen() => LeftBehind = null;
 
     public StoredMessage Take()
     {

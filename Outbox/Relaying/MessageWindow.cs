@@ -5,14 +5,19 @@ namespace Outbox.Relaying;
 /// settled and not yet written down. In parallel over keys, one at a time within a key.
 /// </summary>
 /// <remarks>Thread-safe: the loop adds and settles, the broker's answers finish.</remarks>
-internal sealed class MessageWindow(int limit)
+/// <param name="limit">The most messages that are on their way at a time.</param>
+/// <param name="laneLimit">The most messages of one key that wait here; the others of the key wait in the database.</param>
+internal sealed class MessageWindow(int limit, int laneLimit)
 {
     private readonly Lock _gate = new();
-    private readonly HashSet<long> _known = [];
+    private readonly Dictionary<long, int> _known = [];
+    private readonly HashSet<long> _full = [];
     private readonly Dictionary<long, Lane> _lanes = [];
     private readonly Queue<Lane> _sendable = [];
+    private readonly Queue<Lane> _suspected = [];
+    private readonly Suspects _suspects = new();
+    private List<StoredMessage> _reopened = [];
     private List<Settled> _settled = [];
-    private bool _open = true;
 
     /// <summary>Messages read and not yet on their way.</summary>
     public int Waiting { get; private set; }
@@ -20,14 +25,29 @@ internal sealed class MessageWindow(int limit)
     /// <summary>Messages on their way to the broker.</summary>
     public int InFlight { get; private set; }
 
-    /// <summary>Messages whose end is not written down yet.</summary>
-    public int SettledCount => Locked(() => _settled.Count);
-
-    /// <summary>Whether anything can be sent or is being sent.</summary>
-    public bool IsIdle => Locked(() => InFlight == 0 && (_sendable.Count == 0 || !_open));
+    /// <summary>Messages whose end is not taken yet.</summary>
+    public int SettledCount { get; private set; }
 
     /// <summary>The numbers of all messages in the window, for a read to leave out.</summary>
-    public IReadOnlyCollection<long> Known => Locked(() => _known.ToArray());
+    public IReadOnlyCollection<long> Known()
+    {
+        lock (_gate)
+            return [.. _known.Keys];
+    }
+
+    /// <summary>The partitions that have messages in the window.</summary>
+    public IReadOnlySet<int> Partitions()
+    {
+        lock (_gate)
+            return _known.Values.ToHashSet();
+    }
+
+    /// <summary>The keys that have enough messages here, for a read to leave out.</summary>
+    public IReadOnlyCollection<long> FullKeys()
+    {
+        lock (_gate)
+            return [.. _full];
+    }
 
     /// <summary>Takes in what was read.</summary>
     public void Add(IEnumerable<StoredMessage> messages)
@@ -36,34 +56,52 @@ internal sealed class MessageWindow(int limit)
         {
             foreach (var message in messages)
             {
-                var lane = LaneOf(message.KeyHash);
-                if (lane.IsHeld || !_known.Add(message.SequenceNumber))
+                if (!_lanes.TryGetValue(message.KeyHash, out var lane))
+                    _lanes.Add(message.KeyHash, lane = new Lane(message.KeyHash));
+                if (lane.IsHeld || _known.ContainsKey(message.SequenceNumber))
                     continue;
 
-                lane.Add(message);
-                Waiting++;
-                if (lane is { Count: 1, IsSending: false })
-                    _sendable.Enqueue(lane);
+                if (lane.Count >= laneLimit)
+                {
+                    lane.Leave(message);
+                    _full.Add(lane.KeyHash);
+                    continue;
+                }
+
+                _known.Add(message.SequenceNumber, message.Partition);
+                Wait(lane, message);
+                if (_suspects.Contains(message.SequenceNumber))
+                {
+                    _suspects.Arrive();
+                    lane.Suspects++;
+                }
+
+                if (!lane.IsSending)
+                    Offer(lane);
             }
         }
     }
 
     /// <summary>The next message to send, if one may be sent now.</summary>
-    public StoredMessage? Next()
+    /// <param name="alone">Whether nothing else is on its way until it ends, so that a failure is its own.</param>
+    public StoredMessage? Next(out bool alone)
     {
         lock (_gate)
         {
-            while (_open && InFlight < limit && _sendable.TryDequeue(out var lane))
+            var allowed = _suspects.Limit(limit);
+            while (InFlight < allowed && (_suspects.AreHere ? _suspected : _sendable).TryDequeue(out var lane))
             {
-                // Its messages may have been dropped meanwhile.
+                // Offered twice, or its messages were dropped meanwhile.
                 if (lane.Count == 0 || lane.IsSending)
                     continue;
                 lane.IsSending = true;
                 Waiting--;
                 InFlight++;
+                alone = allowed == 1;
                 return lane.Take();
             }
 
+            alone = false;
             return null;
         }
     }
@@ -77,24 +115,32 @@ internal sealed class MessageWindow(int limit)
         lock (_gate)
         {
             InFlight--;
-            var lane = LaneOf(message.KeyHash);
+            var lane = _lanes[message.KeyHash];
             lane.IsSending = false;
             if (outcome.Kind is OutcomeKind.Interrupted or OutcomeKind.NotStarted)
             {
-                lane.Add(message);
-                Waiting++;
+                Wait(lane, message);
+                if (outcome.Kind == OutcomeKind.Interrupted && _suspects.Accuse(message.SequenceNumber))
+                    lane.Suspects++;
             }
             else
             {
                 _settled.Add(new Settled(message, outcome));
+                SettledCount++;
+                if (_suspects.Acquit(message.SequenceNumber))
+                    lane.Suspects--;
             }
 
             if (holds)
-                Hold(lane);
-            if (lane.Count > 0)
-                _sendable.Enqueue(lane);
-            else if (!lane.IsHeld)
-                _lanes.Remove(lane.KeyHash);
+            {
+                lane.IsHeld = true;
+                Drop(lane, static _ => true);
+            }
+
+            Offer(lane);
+            Tidy(lane);
+            if (!_suspects.AreHere)
+                EndCaution();
         }
     }
 
@@ -103,10 +149,16 @@ internal sealed class MessageWindow(int limit)
     {
         lock (_gate)
         {
-            var settled = _settled;
-            _settled = [];
-            return settled;
+            SettledCount = 0;
+            return Interlocked.Exchange(ref _settled, []);
         }
+    }
+
+    /// <summary>The messages that were left in the database and may be read now, the lowest of each key, since the last call.</summary>
+    public IReadOnlyList<StoredMessage> TakeReopened()
+    {
+        lock (_gate)
+            return Interlocked.Exchange(ref _reopened, []);
     }
 
     /// <summary>The end of these messages is written down: their keys are the database's to hold, and a read may return what it finds.</summary>
@@ -117,33 +169,48 @@ internal sealed class MessageWindow(int limit)
             foreach (var message in messages)
             {
                 _known.Remove(message.SequenceNumber);
-                if (_lanes.TryGetValue(message.KeyHash, out var lane) && lane is { IsHeld: true })
-                    _lanes.Remove(message.KeyHash);
+                if (_lanes.TryGetValue(message.KeyHash, out var lane) && lane.IsHeld)
+                {
+                    lane.IsHeld = false;
+                    Tidy(lane);
+                }
             }
         }
     }
 
-    /// <summary>Forgets what waits; what is on its way or settled stays.</summary>
-    public void DropWaiting(Predicate<StoredMessage> which)
+    /// <summary>Forgets what waits of these partitions; what is on its way or settled stays.</summary>
+    public void DropWaiting(Predicate<int> partitions)
     {
         lock (_gate)
         {
-            foreach (var lane in _lanes.Values)
-                Drop(lane, which);
+            foreach (var lane in _lanes.Values.ToList())
+            {
+                Drop(lane, m => partitions(m.Partition));
+                Tidy(lane);
+            }
+
+            if (!_suspects.AreHere)
+                EndCaution();
         }
     }
 
-    /// <summary>Lets messages start, or lets none start any more.</summary>
-    public void Open(bool open)
+    /// <summary>Sets the pace for the messages that were interrupted.</summary>
+    public void Pace(bool oneAtATime)
     {
         lock (_gate)
-            _open = open;
+            _suspects.Pace(oneAtATime);
     }
 
-    private void Hold(Lane lane)
+    private void Wait(Lane lane, StoredMessage message)
     {
-        lane.IsHeld = true;
-        Drop(lane, _ => true);
+        lane.Add(message);
+        Waiting++;
+    }
+
+    private void Offer(Lane lane)
+    {
+        if (lane.Count > 0)
+            (lane.Suspects > 0 ? _suspected : _sendable).Enqueue(lane);
     }
 
     private void Drop(Lane lane, Predicate<StoredMessage> which)
@@ -152,20 +219,31 @@ internal sealed class MessageWindow(int limit)
         {
             _known.Remove(message.SequenceNumber);
             Waiting--;
+            if (_suspects.Contains(message.SequenceNumber))
+            {
+                _suspects.Depart();
+                lane.Suspects--;
+            }
         }
     }
 
-    private Lane LaneOf(long keyHash)
+    private void Tidy(Lane lane)
     {
-        if (!_lanes.TryGetValue(keyHash, out var lane))
-            _lanes.Add(keyHash, lane = new Lane(keyHash));
-        return lane;
+        if (lane.LeftBehind is { } left && lane.Count <= laneLimit / 2)
+        {
+            _reopened.Add(left);
+            _full.Remove(lane.KeyHash);
+            lane.Reopen();
+        }
+
+        if (lane is { Count: 0, IsSending: false, IsHeld: false })
+            _lanes.Remove(lane.KeyHash);
     }
 
-    private T Locked<T>(Func<T> read)
+    private void EndCaution()
     {
-        lock (_gate)
-            return read();
+        while (_suspected.TryDequeue(out var lane))
+            _sendable.Enqueue(lane);
     }
 }
 

@@ -7,7 +7,11 @@ internal readonly record struct Outcome(OutcomeKind Kind, Exception? Error = nul
 
     public static readonly Outcome Expired = new(OutcomeKind.Expired);
 
-    public static readonly Outcome NotStarted = new(OutcomeKind.NotStarted);
+    /// <summary>Whether the row is done with.</summary>
+    public bool IsDone => Kind is OutcomeKind.Confirmed or OutcomeKind.Expired;
+
+    /// <summary>Whether it says nothing about the message: the message goes back to its place.</summary>
+    public bool IsOpen => Kind is OutcomeKind.Interrupted or OutcomeKind.NotStarted;
 }
 
 /// <summary>What became of one send.</summary>
@@ -25,7 +29,10 @@ internal enum OutcomeKind
     /// <summary>The broker refused it, or it cannot be sent as it is. Counts as an attempt.</summary>
     Refused,
 
-    /// <summary>The channel or the connection broke, or time ran out: nobody knows whose fault it was.</summary>
+    /// <summary>The broker did not answer in time, although it answered for others.</summary>
+    Unanswered,
+
+    /// <summary>The channel or the connection broke, or nothing at all was answered: nobody knows whose fault it was.</summary>
     Interrupted,
 
     /// <summary>It never reached the transport.</summary>

@@ -1,148 +1,213 @@
+using System.Data.Common;
 using Microsoft.Extensions.Logging;
-using Outbox.Databases;
 using Outbox.Telemetry;
 
 namespace Outbox.Relaying;
 
 /// <summary>
-/// The work of relaying, pass by pass: write down what the broker answered, read what is ready, start sending it. The
-/// broker's answers start further sends by themselves; the loop around it decides when the next pass is due.
+/// The work of relaying, pass by pass: keep the right to send, write down what the broker answered, read what is ready.
+/// The sends go on between the passes; the loop around it decides when the next pass is due.
 /// </summary>
-internal sealed class Relay(OutboxOptions options, MessageTable table, Sender sender, TimeProvider time, ILogger logger)
+internal sealed class Relay(
+    OutboxOptions options, Membership membership, Ownership ownership, BrokerLink link, MessageWindow window, Dispatch dispatch,
+    Settlement settlement, Reading reading, TimeProvider time, ILogger logger)
 {
-    private const int DeleteLimit = 1000;
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan StartPause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan StopStep = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan StartUp = TimeSpan.FromSeconds(2);
 
-    private readonly FailurePolicy _policy = new(options);
-    private readonly Dictionary<int, PartitionPosition> _positions = [];
-    private readonly List<Settled> _unwritten = [];
-    private int _rotation;
-    private int _pumps;
-
-    public MessageWindow Window { get; } = new(options.MessageDeliveryLimit);
-
-    /// <summary>Raised when the broker has answered and the next pass has something to write or room to read.</summary>
-    public WakeUp Answered { get; } = new();
-
-    /// <summary>When the next row enters.</summary>
-    public DateTime? NextDue { get; private set; }
-
-    /// <summary>Whether the last read left ready rows behind.</summary>
-    public bool HasMore => _positions.Values.Any(p => p.HasMore);
-
-    /// <summary>Whether there is room for another read.</summary>
-    public bool HasRoom => Window.Waiting <= options.QueryMessageLimit / 2;
-
-    /// <summary>Takes the partitions that are relayed from now on.</summary>
-    public void Own(IEnumerable<int> partitions)
-    {
-        foreach (var partition in partitions)
-            _positions.TryAdd(partition, new PartitionPosition(options.LookBack));
-    }
+    private TimeSpan _pollAt = TimeSpan.MinValue;
+    private TimeSpan _claimAt = TimeSpan.MinValue;
+    private TimeSpan? _settledSince;
+    private TimeSpan? _brokerLostAt;
+    private bool _brokerReported;
 
     /// <summary>One pass.</summary>
-    /// <param name="read">Whether to look for ready rows.</param>
+    /// <param name="look">Whether there may be new rows; otherwise they are looked for when it is time.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async Task<RelayPass> RunOnce(bool read, CancellationToken cancellationToken)
+    public async Task<RelayPass> RunOnce(bool look, CancellationToken cancellationToken)
     {
-        var (sent, failed) = await Write(cancellationToken).ConfigureAwait(false);
-        var promoted = 0;
-        var found = 0;
-        if (read && HasRoom && _positions.Count > 0)
+        dispatch.GiveUpLate();
+        if (!await MaySend(cancellationToken).ConfigureAwait(false))
         {
-            if (NextDue <= Now)
-                promoted = await Promote(cancellationToken).ConfigureAwait(false);
-            found = await Read(cancellationToken).ConfigureAwait(false);
+            var (doneMeanwhile, failedMeanwhile) = await settlement.Write(cancellationToken).ConfigureAwait(false);
+            return new RelayPass(doneMeanwhile, failedMeanwhile, 0, 0, _brokerReported ? RetryPause : StartPause);
         }
 
-        Pump();
-        return new RelayPass(sent, failed, promoted, found);
+        var (done, failed) = IsTimeToWrite() ? await settlement.Write(cancellationToken).ConfigureAwait(false) : default;
+        await ShareOut(cancellationToken).ConfigureAwait(false);
+
+        var (promoted, read) = (0, 0);
+        if (dispatch.HasRoom && (look || failed > 0 || reading.HasMore || Now >= _pollAt || reading.NextDue <= time.GetUtcNow().UtcDateTime))
+        {
+            (promoted, read) = await reading.Read(cancellationToken).ConfigureAwait(false);
+            dispatch.IsHungry = reading.HasMore;
+            _pollAt = Now + (options.QueryDelay * (0.9 + (0.2 * Random.Shared.NextDouble())));
+        }
+
+        dispatch.Pump();
+        return new RelayPass(done, failed, promoted, read, promoted > 0 ? TimeSpan.Zero : PauseAfterPass());
     }
 
-    /// <summary>Starts as many sends as may be on their way.</summary>
-    public void Pump()
+    /// <summary>The connection was lost: what was known of the tables is out of date.</summary>
+    public void Reconnected() => reading.StartOver();
+
+    /// <summary>Finishes what is on its way, writes it down, and gives the partitions back.</summary>
+    public async Task Stop(TimeSpan limit, CancellationToken cancellationToken)
     {
-        // One at a time; who comes meanwhile makes the one that is at it look again.
-        if (Interlocked.Increment(ref _pumps) != 1)
+        dispatch.Close();
+        window.DropWaiting(_ => true);
+        var started = time.GetTimestamp();
+        while (window.InFlight > 0)
+        {
+            if (time.GetElapsedTime(started) > limit)
+                dispatch.GiveUpAll();
+            await Task.Delay(StopStep, time, cancellationToken).ConfigureAwait(false);
+        }
+
+        await settlement.Write(cancellationToken).ConfigureAwait(false);
+        await membership.Leave(cancellationToken).ConfigureAwait(false);
+        ownership.Forget();
+    }
+
+    private TimeSpan Now => time.GetElapsedTime(0);
+
+    /// <summary>Sees to it that this replica has a term and a way to the broker; without them it rests.</summary>
+    private async Task<bool> MaySend(CancellationToken cancellationToken)
+    {
+        var term = membership.Term;
+        if (term is not { IsOver: false } || !link.IsHealthy)
+            dispatch.Close();
+        if (dispatch.IsOpen)
+            return true;
+
+        // Whatever was on its way ends first: it may be a part of the trouble, and its rows are still this replica's.
+        if (term is not { IsOver: false })
+            Rest();
+        if (window.InFlight > 0)
+            return false;
+
+        var up = await link.IsUp(cancellationToken).ConfigureAwait(false);
+        ReportBroker(up);
+        if (!up)
+        {
+            await GiveUpPartitions(cancellationToken).ConfigureAwait(false);
+            return false;
+        }
+
+        if (term is not { IsOver: false })
+        {
+            if (!await membership.Join(cancellationToken).ConfigureAwait(false))
+                return false;
+            term = membership.Term!;
+            _claimAt = Now;
+        }
+        else
+        {
+            window.Pace(oneAtATime: true);
+        }
+
+        dispatch.Open(term);
+        return true;
+    }
+
+    /// <summary>The broker is away: another replica may have a way to it, so this one is no longer counted among them.</summary>
+    private async Task GiveUpPartitions(CancellationToken cancellationToken)
+    {
+        if (membership.Term is not { IsOver: false })
             return;
-        int seen;
-        do
-        {
-            seen = Volatile.Read(ref _pumps);
-            while (Window.Next() is { } message)
-                _ = Deliver(message);
-        }
-        while (Interlocked.Add(ref _pumps, -seen) != 0);
+        window.Pace(oneAtATime: false);
+        await settlement.Write(cancellationToken).ConfigureAwait(false);
+        await membership.Leave(cancellationToken).ConfigureAwait(false);
+        Rest();
     }
 
-    private DateTime Now => time.GetUtcNow().UtcDateTime;
-
-    private async Task Deliver(StoredMessage message)
+    private void Rest()
     {
-        var outcome = await sender.Send(message, static () => true, CancellationToken.None).ConfigureAwait(false);
-        Window.Finish(message, outcome, _policy.Holds(message, outcome));
-        if (outcome.Kind is OutcomeKind.Interrupted or OutcomeKind.NotStarted)
-            logger.SendInterrupted(message.MessageId, outcome.Error);
-        Pump();
-        if (Window.IsIdle || Window.SettledCount >= DeleteLimit / 2 || (HasRoom && HasMore))
-            Answered.Raise();
+        ownership.Forget();
+        reading.Follow([]);
+        window.DropWaiting(_ => true);
     }
 
-    private async Task<(int Sent, int Failed)> Write(CancellationToken cancellationToken)
+    private async Task ShareOut(CancellationToken cancellationToken)
     {
-        _unwritten.AddRange(Window.TakeSettled());
-        var failed = _unwritten.Where(s => s.Outcome.Kind is OutcomeKind.Refused or OutcomeKind.Unrouted).ToList();
-        if (failed.Count > 0)
+        await ownership.Share(membership.Term!, membership.Alive, cancellationToken).ConfigureAwait(false);
+        if (ownership.Leaving.Count > 0)
         {
-            await table.RecordFailures(failed.Select(s => _policy.Of(s.Message, s.Outcome, Now)), cancellationToken).ConfigureAwait(false);
-            Written(failed);
-            NextDue = Now;
+            window.DropWaiting(ownership.Leaving.Contains);
+            foreach (var partition in ownership.Leaving.Except(window.Partitions()).ToList())
+                await ownership.Release(partition, cancellationToken).ConfigureAwait(false);
         }
 
-        var sent = 0;
-        while (_unwritten.Count > 0)
+        if (!ownership.IsComplete && Now >= _claimAt)
         {
-            var ended = _unwritten.Take(DeleteLimit).ToList();
-            await table.Delete([.. ended.Select(s => s.Message.SequenceNumber)], cancellationToken).ConfigureAwait(false);
-            Written(ended);
-            sent += ended.Count;
+            _claimAt = Now + options.QueryDelay;
+            await Claim(cancellationToken).ConfigureAwait(false);
         }
 
-        return (sent, failed.Count);
+        if (reading.Follow(ownership.Active))
+            _pollAt = Now;
     }
 
-    private void Written(List<Settled> settled)
+    private async Task Claim(CancellationToken cancellationToken)
     {
-        Window.Forget(settled.Select(s => s.Message));
-        _unwritten.RemoveAll(settled.Contains);
-    }
-
-    private async Task<int> Promote(CancellationToken cancellationToken)
-    {
-        var promoted = await table.Promote(_positions.Keys, Now, cancellationToken).ConfigureAwait(false);
-        foreach (var (partition, sequenceNumber) in promoted)
-            _positions[partition].GoBack(sequenceNumber);
-        return promoted.Count;
-    }
-
-    private async Task<int> Read(CancellationToken cancellationToken)
-    {
-        var now = time.GetElapsedTime(0);
-        var reads = Shares.Of(options.QueryMessageLimit, [.. _positions.Select(p => (p.Key, p.Value.HasMore))], _rotation++)
-            .Select(s => new PartitionRead(s.Partition, _positions[s.Partition].Start(now), s.Take)).ToList();
-        var rows = await table.Read(reads, Window.Known, cancellationToken).ConfigureAwait(false);
-
-        NextDue = rows.NextDue;
-        var byPartition = rows.Messages.ToLookup(m => m.Partition);
-        foreach (var read in reads)
+        try
         {
-            var found = byPartition[read.Partition].ToList();
-            _positions[read.Partition].Read(found is [.., var last] ? last.SequenceNumber : read.After, rows.IsCut || found.Count >= read.Take, now);
+            await ownership.Claim(cancellationToken).ConfigureAwait(false);
         }
+        catch (DbException)
+        {
+            // The claim of a replica that was evicted violates the foreign key; the beat tells whether that is it.
+            await membership.BeatOnce(cancellationToken).ConfigureAwait(false);
+            if (membership.Term is { IsOver: false })
+                throw;
+        }
+    }
 
-        Window.Add(rows.Messages);
-        return rows.Messages.Count;
+    private bool IsTimeToWrite()
+    {
+        if (window.SettledCount == 0)
+            _settledSince = null;
+        else
+            _settledSince ??= Now;
+        return settlement.HasUnwritten || dispatch.HasEnough || Now - _settledSince >= Linger || ownership.Leaving.Count > 0;
+    }
+
+    private TimeSpan PauseAfterPass()
+    {
+        if (reading.HasMore && dispatch.HasRoom)
+            return TimeSpan.Zero;
+        var pause = _pollAt - Now;
+        if (window.SettledCount > 0 && Linger < pause)
+            pause = Linger;
+        if (reading.NextDue - time.GetUtcNow().UtcDateTime is { } due && due < pause)
+            pause = due;
+        return pause > TimeSpan.Zero ? pause : TimeSpan.Zero;
+    }
+
+    /// <summary>Each outage is reported once, and its end; a bus that is just starting is none.</summary>
+    private void ReportBroker(bool up)
+    {
+        if (up && _brokerReported)
+            logger.BrokerBack(Now - _brokerLostAt!.Value);
+        if (up)
+            (_brokerLostAt, _brokerReported) = (null, false);
+
+        _brokerLostAt ??= up ? null : Now;
+        if (_brokerLostAt is { } lost && !_brokerReported && Now - lost >= StartUp)
+        {
+            _brokerReported = true;
+            logger.BrokerLost(dispatch.Break);
+        }
     }
 }
 
 /// <summary>What one pass did.</summary>
-internal readonly record struct RelayPass(int Sent, int Failed, int Promoted, int Read);
+/// <param name="Done">Rows that are done with.</param>
+/// <param name="Failed">Sends that failed.</param>
+/// <param name="Promoted">Rows that became ready because they were due.</param>
+/// <param name="Read">Rows read.</param>
+/// <param name="Pause">How long to wait at most before the next pass.</param>
+internal readonly record struct RelayPass(int Done, int Failed, int Promoted, int Read, TimeSpan Pause);

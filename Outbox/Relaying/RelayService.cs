@@ -8,64 +8,124 @@ using Outbox.Telemetry;
 
 namespace Outbox.Relaying;
 
-/// <summary>Owns the loop of a relay: when it works, how it waits, what happens on errors, how it stops.</summary>
+/// <summary>
+/// Owns the two loops of a relay, the beat and the passes: when they run, how they wait, what happens on errors, how
+/// they stop.
+/// </summary>
 internal sealed class RelayService<TDbContext>(
     OutboxRegistration<TDbContext> registration, OutboxStore<TDbContext> store, IBusControl bus, TimeProvider time, ILogger<RelayService<TDbContext>> logger)
-    : BackgroundService
+    : BackgroundService, IHostedLifecycleService
     where TDbContext : DbContext
 {
     private static readonly string Context = typeof(TDbContext).Name;
-    private static readonly TimeSpan ErrorPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetryPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(10);
 
-    private readonly OutboxOptions _options = registration.Options;
+    public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>Stops before any other service does: the bus is still there for what is on its way.</summary>
+    public Task StoppingAsync(CancellationToken cancellationToken) => StopAsync(cancellationToken);
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var connection = new RelayConnection(store, _options);
-        await using var closing = connection.ConfigureAwait(false);
-        var relay = new Relay(_options, new MessageTable(connection, _options), new Sender(bus, time), time, logger);
-        relay.Own(Enumerable.Range(0, _options.PartitionCount));
-        registration.OwnedPartitions = [.. Enumerable.Range(0, _options.PartitionCount)];
+        using var parts = new RelayParts(registration, store, bus, time, logger);
+        using var ending = new CancellationTokenSource();
+        var beating = Beat(parts.Membership, ending.Token);
+        try
+        {
+            await RelayUntil(parts, stoppingToken).ConfigureAwait(false);
+            await Farewell(parts).ConfigureAwait(false);
+        }
+        catch (ConfigurationException exception)
+        {
+            logger.CannotRelay(Context, exception.Message);
+            throw;
+        }
+        finally
+        {
+            await ending.CancelAsync().ConfigureAwait(false);
+            await beating.ConfigureAwait(false);
+            await parts.DisposeAsync().ConfigureAwait(false);
+        }
+    }
 
-        var waiting = new RelayWait(registration.WakeUp, relay.Answered, time);
-        long? lostAt = null;
+    private async Task RelayUntil(RelayParts parts, CancellationToken stoppingToken)
+    {
+        var errors = new Outage(time);
+        var look = true;
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
-                if (bus.CheckHealth().Status == BusHealthStatus.Unhealthy)
-                {
-                    await waiting.For(TimeSpan.FromMilliseconds(200), stoppingToken).ConfigureAwait(false);
-                    continue;
-                }
-
-                var pass = await relay.RunOnce(waiting.ShouldRead || relay.HasMore, stoppingToken).ConfigureAwait(false);
-                if (lostAt is { } lost)
-                    logger.DatabaseBack(Context, time.GetElapsedTime(lost));
-                lostAt = null;
-                waiting.After(pass);
-                if (pass.Promoted == 0 && !(relay is { HasMore: true, HasRoom: true }))
-                    await waiting.For(NextPass(relay), stoppingToken).ConfigureAwait(false);
+                // After an error the beat comes first: without it nothing may be sent.
+                if (errors.IsGoingOn)
+                    await parts.Membership.BeatOnce(stoppingToken).ConfigureAwait(false);
+                var pass = await parts.Relay.RunOnce(look, stoppingToken).ConfigureAwait(false);
+                if (errors.Ended() is { } outage)
+                    logger.DatabaseBack(Context, outage);
+                look = await parts.Signals.Wait(pass.Pause, stoppingToken).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
                 return;
             }
-            catch (DbException exception)
+            catch (Exception exception) when (exception is not ConfigurationException)
             {
-                if (lostAt is null)
+                if (errors.Begin() && exception is DbException)
                     logger.DatabaseLost(Context, exception);
-                lostAt ??= time.GetTimestamp();
-                await connection.DisposeAsync().ConfigureAwait(false);
-                await waiting.For(ErrorPause, stoppingToken).ConfigureAwait(false);
+                else if (exception is not DbException)
+                    logger.Unexpected(Context, exception);
+                await parts.Connection.DisposeAsync().ConfigureAwait(false);
+                parts.Relay.Reconnected();
+                look = true;
+                await parts.Signals.Pause(RetryPause, stoppingToken).ConfigureAwait(false);
             }
         }
     }
 
-    private TimeSpan NextPass(Relay relay)
+    /// <summary>The beat has a loop and a connection of its own: no slow read and no long delete keeps it waiting.</summary>
+    private async Task Beat(Membership membership, CancellationToken ending)
     {
-        var poll = _options.QueryDelay * (0.9 + (0.2 * Random.Shared.NextDouble()));
-        var due = relay.NextDue - time.GetUtcNow().UtcDateTime;
-        return due < poll ? TimeSpan.FromTicks(Math.Max(0, due.Value.Ticks)) : poll;
+        var errors = new Outage(time);
+        var pause = registration.Options.BeatPeriod;
+        while (!ending.IsCancellationRequested)
+        {
+            try
+            {
+                await Task.Delay(pause, time, ending).ConfigureAwait(false);
+                await membership.BeatOnce(ending).ConfigureAwait(false);
+                errors.Ended();
+                pause = registration.Options.BeatPeriod;
+            }
+            catch (OperationCanceledException) when (ending.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                if (errors.Begin())
+                    logger.CannotBeat(Context, exception);
+                pause = RetryPause < registration.Options.BeatPeriod ? RetryPause : registration.Options.BeatPeriod;
+            }
+        }
+    }
+
+    private async Task Farewell(RelayParts parts)
+    {
+        using var limit = new CancellationTokenSource(2 * StopLimit, time);
+        try
+        {
+            // The stop may have interrupted a statement.
+            await parts.Connection.DisposeAsync().ConfigureAwait(false);
+            await parts.Relay.Stop(StopLimit, limit.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            logger.NotReleased(Context, exception);
+        }
     }
 }

@@ -1,29 +1,28 @@
 using MassTransit;
-using Outbox.Capturing;
 
 namespace Outbox.Relaying;
 
 /// <summary>Sends stored messages to the broker, and says what became of each.</summary>
-internal sealed class Sender(IBus bus, TimeProvider time)
+internal sealed class Sender : IDisposable
 {
-    private readonly PublishEndpoints _publishEndpoints = new(bus);
+    private readonly IBus _bus;
+    private readonly PublishEndpoints _publishEndpoints;
+    private readonly ConnectHandle[] _observers;
 
-    /// <summary>Sends one message and waits for the broker's answer. Never throws.</summary>
-    /// <param name="message">The message.</param>
-    /// <param name="mayStart">Asked at the last moment, in the transport's pipe.</param>
-    /// <param name="cancellationToken">Gives up waiting.</param>
-    public async Task<Outcome> Send(StoredMessage message, Func<bool> mayStart, CancellationToken cancellationToken)
+    public Sender(IBus bus)
     {
-        if (message.IsExpired(time.GetUtcNow().UtcDateTime))
-            return Outcome.Expired;
+        (_bus, _publishEndpoints) = (bus, new PublishEndpoints(bus));
+        var faults = new TransportFaults();
+        _observers = [bus.ConnectSendObserver(faults), bus.ConnectPublishObserver(faults)];
+    }
 
-        Delivery delivery;
+    /// <summary>Sends a message and waits for the broker's answer. Never throws.</summary>
+    public async Task<Outcome> Send(Delivery delivery)
+    {
         ISendEndpoint endpoint;
         try
         {
-            var metadata = MessageMetadata.FromJson(message.Metadata);
-            delivery = new Delivery(message, metadata, mayStart, time, cancellationToken);
-            endpoint = await EndpointOf(message, metadata.Published).ConfigureAwait(false);
+            endpoint = await EndpointOf(delivery).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -32,17 +31,23 @@ internal sealed class Sender(IBus bus, TimeProvider time)
 
         try
         {
-            await endpoint.Send(Delivery.Placeholder, delivery, cancellationToken).ConfigureAwait(false);
+            await endpoint.Send(Delivery.Placeholder, delivery, delivery.GivenUp).ConfigureAwait(false);
             return Outcome.Confirmed;
         }
         catch (Exception exception)
         {
-            return BrokerAnswer.To(exception, delivery.Started);
+            return BrokerAnswer.To(delivery.Fault ?? exception, delivery.ReachedTransport);
         }
     }
 
-    private Task<ISendEndpoint> EndpointOf(StoredMessage message, bool published)
-        => published && _publishEndpoints.For(message.MessageType) is { } endpoint
+    public void Dispose()
+    {
+        foreach (var observer in _observers)
+            observer.Dispose();
+    }
+
+    private Task<ISendEndpoint> EndpointOf(Delivery delivery)
+        => delivery.IsPublished && _publishEndpoints.For(delivery.Message.MessageType) is { } endpoint
             ? endpoint
-            : bus.GetSendEndpoint(new Uri(message.DestinationAddress));
+            : _bus.GetSendEndpoint(new Uri(delivery.Message.DestinationAddress));
 }

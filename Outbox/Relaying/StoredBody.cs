@@ -5,13 +5,16 @@ using MassTransit;
 namespace Outbox.Relaying;
 
 /// <summary>Gives the transport the bytes as they were stored.</summary>
-internal sealed class StoredBody(StoredMessage message) : IMessageSerializer
+internal sealed class StoredBody(Delivery delivery) : IMessageSerializer
 {
     private static readonly ConcurrentDictionary<string, ContentType> ContentTypes = new(StringComparer.Ordinal);
 
-    public ContentType ContentType { get; } = ContentTypes.GetOrAdd(message.ContentType, static text => new ContentType(text));
+    /// <summary>The send that the body belongs to.</summary>
+    public Delivery Delivery => delivery;
+
+    public ContentType ContentType { get; } = ContentTypes.GetOrAdd(delivery.Message.ContentType, static text => new ContentType(text));
 
     public MessageBody GetMessageBody<T>(SendContext<T> context)
         where T : class
-        => new BytesMessageBody(message.Body);
+        => new BytesMessageBody(delivery.Message.Body);
 }

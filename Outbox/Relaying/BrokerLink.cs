@@ -1,0 +1,51 @@
+using MassTransit;
+using MassTransit.Serialization;
+
+namespace Outbox.Relaying;
+
+/// <summary>Whether the broker can be reached.</summary>
+/// <remarks>
+/// The health of a bus tells it only where the bus consumes: one that only sends stays healthy while its broker is away.
+/// So the way to the broker is tried as well, by a send that stops itself when it has got a channel: nothing is sent and
+/// nothing is declared.
+/// </remarks>
+internal sealed class BrokerLink(IBusControl bus, TimeProvider time)
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    private static readonly Uri Nowhere = new("queue:outbox-reachable");
+
+    /// <summary>What the bus says of itself; costs next to nothing.</summary>
+    public bool IsHealthy => bus.CheckHealth().Status != BusHealthStatus.Unhealthy;
+
+    /// <summary>Tries to reach the broker.</summary>
+    public async Task<bool> IsUp(CancellationToken cancellationToken)
+    {
+        if (!IsHealthy)
+            return false;
+
+        using var patience = new CancellationTokenSource(Patience, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
+        try
+        {
+            var endpoint = await bus.GetSendEndpoint(Nowhere).ConfigureAwait(false);
+            await endpoint.Send(Delivery.Placeholder, new Turnstile(), either.Token).ConfigureAwait(false);
+            return false;
+        }
+        catch (SendWithheldException)
+        {
+            return true;
+        }
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Why it cannot be reached, the bus has logged; here the answer is no.
+            return false;
+        }
+    }
+
+    private sealed class Turnstile : IPipe<SendContext<SerializedMessageBody>>
+    {
+        public Task Send(SendContext<SerializedMessageBody> context) => throw new SendWithheldException("The broker can be reached.");
+
+        public void Probe(ProbeContext context) => context.CreateScope("outbox");
+    }
+}

@@ -1,0 +1,140 @@
+using System.Collections.Concurrent;
+
+namespace Outbox.Relaying;
+
+/// <summary>
+/// Keeps as many messages of the window on their way as may be: each answer of the broker starts the next send by
+/// itself. Stops of its own accord when something breaks, until the loop has found out what.
+/// </summary>
+internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink link, FailurePolicy policy, OutboxOptions options, TimeProvider time)
+{
+    private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(5);
+
+    private readonly ConcurrentDictionary<long, Delivery> _underway = [];
+    private Term? _term;
+    private int _pumps;
+    private long _lastConfirmed;
+
+    /// <summary>Raised when the broker has answered and there is something to write or room to read.</summary>
+    public WakeUp Answered { get; } = new();
+
+    /// <summary>Whether there is more to read, once there is room for it.</summary>
+    public bool IsHungry { get; set; }
+
+    /// <summary>Whether enough was answered to be worth a statement.</summary>
+    public bool HasEnough => window.SettledCount >= options.QueryMessageLimit / 2 || (window.InFlight == 0 && window.SettledCount > 0);
+
+    /// <summary>Whether so little waits that another read is welcome.</summary>
+    public bool HasRoom => window.Waiting <= options.QueryMessageLimit / 2;
+
+    /// <summary>Whether sends may begin.</summary>
+    public bool IsOpen => Volatile.Read(ref _term) is not null;
+
+    /// <summary>What broke, since it was opened.</summary>
+    public Exception? Break { get; private set; }
+
+    /// <summary>Sends may begin, for as long as the term lasts.</summary>
+    public void Open(Term term)
+    {
+        Break = null;
+        Volatile.Write(ref _term, term);
+        Pump();
+    }
+
+    /// <summary>No send begins any more; those that have not reached the transport are given up.</summary>
+    public void Close()
+    {
+        if (Interlocked.Exchange(ref _term, null) is null)
+            return;
+        foreach (var delivery in _underway.Values.Where(d => !d.ReachedTransport))
+            delivery.GiveUp();
+    }
+
+    /// <summary>Starts as many sends as may be on their way.</summary>
+    public void Pump()
+    {
+        // One at a time; who comes meanwhile makes the one that is at it look again.
+        if (Interlocked.Increment(ref _pumps) != 1)
+            return;
+        int seen;
+        do
+        {
+            seen = Volatile.Read(ref _pumps);
+            while (MayStart() && window.Next(out var alone) is { } message)
+                _ = Deliver(message, alone);
+        }
+        while (Interlocked.Add(ref _pumps, -seen) != 0);
+    }
+
+    /// <summary>Gives up what the broker does not answer, and closes when it cannot even be reached.</summary>
+    public void GiveUpLate()
+    {
+        foreach (var delivery in _underway.Values)
+        {
+            var age = time.GetElapsedTime(delivery.StartedAt);
+            if (age >= options.MessageDeliveryTimeout)
+                delivery.GiveUp();
+            else if (!delivery.ReachedTransport && age >= ConnectLimit)
+                Close();
+        }
+    }
+
+    /// <summary>Gives up whatever is still on its way.</summary>
+    public void GiveUpAll()
+    {
+        foreach (var delivery in _underway.Values)
+            delivery.GiveUp();
+    }
+
+    private bool MayStart() => Volatile.Read(ref _term) is { MayStartSending: true };
+
+    private async Task Deliver(StoredMessage message, bool alone)
+    {
+        var outcome = await Send(message, alone).ConfigureAwait(false);
+        if (outcome.IsOpen)
+        {
+            Break ??= outcome.Error;
+            Close();
+        }
+
+        if (outcome.Kind == OutcomeKind.Confirmed)
+            Volatile.Write(ref _lastConfirmed, time.GetTimestamp());
+
+        window.Finish(message, outcome, policy.Holds(message, outcome));
+        Pump();
+        if (window.InFlight == 0 || HasEnough || (IsHungry && HasRoom))
+            Answered.Raise();
+    }
+
+    private async Task<Outcome> Send(StoredMessage message, bool alone)
+    {
+        if (message.IsExpired(time.GetUtcNow().UtcDateTime))
+            return Outcome.Expired;
+
+        Delivery delivery;
+        try
+        {
+            delivery = new Delivery(message, MayStart, time);
+        }
+        catch (System.Text.Json.JsonException exception)
+        {
+            return new Outcome(OutcomeKind.Refused, exception);
+        }
+
+        using (delivery)
+        {
+            _underway[message.SequenceNumber] = delivery;
+            var outcome = await sender.Send(delivery).ConfigureAwait(false);
+            _underway.TryRemove(message.SequenceNumber, out _);
+
+            // A time-out is nobody's fault. It is the message's own trouble while the broker answers for others.
+            if (outcome.Kind == OutcomeKind.Interrupted && delivery.Fault is null)
+                return Volatile.Read(ref _lastConfirmed) > delivery.StartedAt ? outcome with { Kind = OutcomeKind.Unanswered } : outcome;
+
+            // Only one that breaks the channel alone, while the broker is there, is to blame for it.
+            if (outcome.Kind == OutcomeKind.Interrupted && alone && await link.IsUp(CancellationToken.None).ConfigureAwait(false))
+                return outcome with { Kind = OutcomeKind.Refused };
+            return outcome;
+        }
+    }
+}

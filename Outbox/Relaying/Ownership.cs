@@ -1,0 +1,96 @@
+using MassTransit;
+using Outbox.Databases;
+
+namespace Outbox.Relaying;
+
+/// <summary>The partitions that this replica owns: it releases what is not its share, and claims what is and is free.</summary>
+internal sealed class Ownership(LeaseTable table, OutboxRegistration registration)
+{
+    private readonly HashSet<int> _owned = [];
+    private Guid _term;
+    private IReadOnlyCollection<Guid> _alive = [];
+    private IReadOnlySet<int> _share = new HashSet<int>();
+
+    /// <summary>What is owned and this replica's share; replaced as a whole, never changed in place.</summary>
+    public IReadOnlyList<int> Active { get; private set; } = [];
+
+    /// <summary>What is owned and somebody else's share by now: it is to come to rest and to be released.</summary>
+    public IReadOnlyList<int> Leaving { get; private set; } = [];
+
+    /// <summary>Whether the whole share is owned.</summary>
+    public bool IsComplete => _share.Count == Active.Count;
+
+    /// <summary>Takes note of who is alive.</summary>
+    public async Task Share(Term term, IReadOnlyCollection<Guid> alive, CancellationToken cancellationToken)
+    {
+        if (term.Id == _term && ReferenceEquals(alive, _alive))
+            return;
+        if (term.Id != _term)
+            Forget();
+
+        await CheckCount(cancellationToken).ConfigureAwait(false);
+        (_term, _alive, _share) = (term.Id, alive, Assignment.Of(term.Id, alive, registration.Options.PartitionCount));
+        Changed();
+    }
+
+    /// <summary>Claims what is free of the share.</summary>
+    public async Task Claim(CancellationToken cancellationToken)
+    {
+        try
+        {
+            foreach (var (partition, owner) in await table.List(cancellationToken).ConfigureAwait(false))
+            {
+                // One whose owner is this replica was claimed before, and the answer was lost.
+                if (_share.Contains(partition) && !_owned.Contains(partition)
+                    && (owner == _term || (owner is null && await table.Claim(_term, partition, cancellationToken).ConfigureAwait(false))))
+                    _owned.Add(partition);
+            }
+        }
+        finally
+        {
+            Changed();
+        }
+    }
+
+    /// <summary>Gives back a partition that has come to rest.</summary>
+    public async Task Release(int partition, CancellationToken cancellationToken)
+    {
+        await table.Release(_term, partition, cancellationToken).ConfigureAwait(false);
+        _owned.Remove(partition);
+        Changed();
+    }
+
+    /// <summary>The term is over: nothing is owned any more.</summary>
+    public void Forget()
+    {
+        _owned.Clear();
+        (_term, _alive, _share) = (Guid.Empty, [], new HashSet<int>());
+        Changed();
+    }
+
+    /// <exception cref="ConfigurationException">The tables were made for another number of partitions.</exception>
+    private async Task CheckCount(CancellationToken cancellationToken)
+    {
+        var expected = registration.Options.PartitionCount;
+        var found = (await table.List(cancellationToken).ConfigureAwait(false)).Count;
+        if (found == 0)
+        {
+            await table.Create(expected, cancellationToken).ConfigureAwait(false);
+            found = (await table.List(cancellationToken).ConfigureAwait(false)).Count;
+        }
+
+        if (found != expected)
+        {
+            throw new ConfigurationException(
+                $"The outbox of {registration.DbContextType.Name} is configured with {expected} partitions (OutboxOptions.PartitionCount); its database has {found}. "
+                + $"Configure {found}, or change the number: stop every replica, let the outbox be empty, delete all rows of the OutboxLease table, and start again.");
+        }
+    }
+
+    private void Changed()
+    {
+        if (!Active.SequenceEqual(_owned.Where(_share.Contains).Order()))
+            Active = registration.OwnedPartitions = [.. _owned.Where(_share.Contains).Order()];
+        Leaving = [.. _owned.Except(_share)];
+    }
+}

@@ -1,0 +1,129 @@
+using Outbox.Databases;
+
+namespace Outbox.Relaying;
+
+/// <summary>Brings ready rows into the window: what is due enters, then every partition is read from its position.</summary>
+internal sealed class Reading(MessageWindow window, MessageTable table, OutboxOptions options, TimeProvider time)
+{
+    private readonly Dictionary<int, PartitionPosition> _positions = [];
+    private readonly FullLook _fullLook = new();
+    private IReadOnlyList<int> _followed = [];
+    private int _rotation;
+
+    /// <summary>When the next row enters, as of the last read.</summary>
+    public DateTime? NextDue { get; private set; }
+
+    /// <summary>Whether the last read left ready rows behind.</summary>
+    public bool HasMore => _positions.Values.Any(p => p.HasMore);
+
+    /// <summary>Reads these partitions from now on, new ones from their beginning.</summary>
+    /// <returns>Whether there are new ones.</returns>
+    public bool Follow(IReadOnlyList<int> partitions)
+    {
+        if (ReferenceEquals(partitions, _followed))
+            return false;
+
+        _followed = partitions;
+        foreach (var gone in _positions.Keys.Except(partitions).ToList())
+            _positions.Remove(gone);
+        var added = false;
+        foreach (var partition in partitions)
+            added |= _positions.TryAdd(partition, new PartitionPosition(options.LookBack));
+        return added;
+    }
+
+    /// <summary>Forgets how far the reading was: while the connection was gone, nobody looked.</summary>
+    public void StartOver()
+    {
+        foreach (var partition in _followed)
+            _positions[partition] = new PartitionPosition(options.LookBack);
+    }
+
+    /// <summary>One read.</summary>
+    /// <returns>How many rows entered because they were due, and how many were read.</returns>
+    public async Task<(int Promoted, int Read)> Read(CancellationToken cancellationToken)
+    {
+        if (_positions.Count == 0)
+            return (0, 0);
+
+        var promoted = NextDue <= time.GetUtcNow().UtcDateTime ? await Promote(cancellationToken).ConfigureAwait(false) : 0;
+        foreach (var message in window.TakeReopened())
+            GoBack(message.Partition, message.SequenceNumber);
+
+        var now = time.GetElapsedTime(0);
+        var looksAtAll = _fullLook.IsDue(now);
+        if (looksAtAll)
+        {
+            foreach (var position in _positions.Values)
+                position.LookAtAll();
+        }
+
+        var rows = await ReadFrom(now, cancellationToken).ConfigureAwait(false);
+        if (looksAtAll)
+        {
+            _fullLook.Took(time.GetElapsedTime(0) - now, time.GetElapsedTime(0));
+            await PassHeldRows(now, cancellationToken).ConfigureAwait(false);
+        }
+
+        return (promoted, rows);
+    }
+
+    private async Task<int> Promote(CancellationToken cancellationToken)
+    {
+        var promoted = await table.Promote(_positions.Keys, time.GetUtcNow().UtcDateTime, cancellationToken).ConfigureAwait(false);
+        foreach (var (partition, sequenceNumber) in promoted)
+            GoBack(partition, sequenceNumber);
+        return promoted.Count;
+    }
+
+    private async Task<int> ReadFrom(TimeSpan now, CancellationToken cancellationToken)
+    {
+        var reads = Shares.Of(options.QueryMessageLimit, [.. _positions.Select(p => (p.Key, p.Value.HasMore))], _rotation++)
+            .Select(s => new PartitionRead(s.Partition, _positions[s.Partition].Start(now), s.Take)).ToList();
+        var rows = await table.Read(reads, window.Known(), window.FullKeys(), cancellationToken).ConfigureAwait(false);
+        NextDue = rows.NextDue;
+
+        var byPartition = rows.Messages.ToLookup(m => m.Partition, m => m.SequenceNumber);
+        foreach (var read in reads)
+        {
+            var count = byPartition[read.Partition].Count();
+            var last = count > 0 ? byPartition[read.Partition].Last() : read.After;
+            _positions[read.Partition].Read(last, rows.IsCut || count >= read.Take, now);
+        }
+
+        window.Add(rows.Messages);
+        return rows.Messages.Count;
+    }
+
+    /// <summary>
+    /// The rows of held keys are not returned, so a position would stay before them, and every read would walk over
+    /// them: the positions pass them. When a key is released, reading goes back.
+    /// </summary>
+    private async Task PassHeldRows(TimeSpan now, CancellationToken cancellationToken)
+    {
+        foreach (var (partition, top) in await table.Tops(_positions.Where(p => !p.Value.HasMore).Select(p => p.Key), cancellationToken).ConfigureAwait(false))
+            _positions[partition].Read(top, hasMore: false, now);
+    }
+
+    private void GoBack(int partition, long sequenceNumber)
+    {
+        if (_positions.TryGetValue(partition, out var position))
+            position.GoBack(sequenceNumber);
+    }
+}
+
+/// <summary>
+/// When to read everything from the beginning, to find a row that committed later than the look back: every few
+/// seconds, and more rarely where that takes long, so that it never costs more than a small part of the time.
+/// </summary>
+internal sealed class FullLook
+{
+    private static readonly TimeSpan Shortest = TimeSpan.FromSeconds(5);
+    private const int Rarity = 20;
+
+    private TimeSpan _next = TimeSpan.MinValue;
+
+    public bool IsDue(TimeSpan now) => now >= _next;
+
+    public void Took(TimeSpan duration, TimeSpan now) => _next = now + (duration * Rarity > Shortest ? duration * Rarity : Shortest);
+}

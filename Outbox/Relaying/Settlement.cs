@@ -1,0 +1,71 @@
+using Microsoft.Extensions.Logging;
+using Outbox.Databases;
+using Outbox.Telemetry;
+
+namespace Outbox.Relaying;
+
+/// <summary>
+/// Writes down what the broker answered. What could not be written yet stays in memory: a confirmed row is deleted as
+/// soon as the database is back, whoever owns its partition then.
+/// </summary>
+internal sealed class Settlement(MessageWindow window, MessageTable table, FailurePolicy policy, TimeProvider time, ILogger logger)
+{
+    private const int DeleteLimit = 1000;
+
+    private readonly List<Settled> _done = [];
+    private readonly List<Settled> _failed = [];
+
+    /// <summary>Whether a write failed and is to be repeated.</summary>
+    public bool HasUnwritten => _done.Count + _failed.Count > 0;
+
+    /// <summary>Writes everything that has come to an end.</summary>
+    /// <returns>How many rows are done with, and how many sends failed.</returns>
+    public async Task<(int Done, int Failed)> Write(CancellationToken cancellationToken)
+    {
+        foreach (var settled in window.TakeSettled())
+            (settled.Outcome.IsDone ? _done : _failed).Add(settled);
+
+        var failed = _failed.Count;
+        if (failed > 0)
+        {
+            var now = time.GetUtcNow().UtcDateTime;
+            var failures = _failed.ConvertAll(f => policy.Of(f.Message, f.Outcome, now));
+            await table.RecordFailures(failures, cancellationToken).ConfigureAwait(false);
+            Report(failures);
+            window.Forget(_failed.Select(f => f.Message));
+            _failed.Clear();
+        }
+
+        var done = 0;
+        for (; _done.Count > 0; done += await WriteDone(cancellationToken).ConfigureAwait(false))
+        {
+        }
+
+        return (done, failed);
+    }
+
+    private async Task<int> WriteDone(CancellationToken cancellationToken)
+    {
+        var some = _done.Take(DeleteLimit).ToList();
+        await table.Delete([.. some.Select(s => s.Message.SequenceNumber)], cancellationToken).ConfigureAwait(false);
+        window.Forget(some.Select(s => s.Message));
+        _done.RemoveRange(0, some.Count);
+
+        if (some.Count(s => s.Outcome.Kind == OutcomeKind.Expired) is > 0 and var expired)
+            logger.Expired(expired, some.First(s => s.Outcome.Kind == OutcomeKind.Expired).Message.MessageId);
+        return some.Count;
+    }
+
+    /// <summary>One line for each kind of failure, however many messages there are of it; repetitions are not news.</summary>
+    private void Report(List<Failure> failures)
+    {
+        foreach (var kind in _failed.Zip(failures).GroupBy(f => (f.First.Outcome.Kind, f.Second.State)))
+        {
+            var (settled, failure) = kind.First();
+            if (kind.Key.State == OutboxMessageState.Dead)
+                logger.Died(kind.Count(), settled.Message.MessageId, settled.Message.DestinationAddress, failure.Attempts + failure.Returns, settled.Outcome.Error);
+            else if (kind.Any(f => f.First.Message is { Attempts: 0, Returns: 0 }))
+                logger.NotSent(kind.Count(), settled.Message.MessageId, settled.Message.DestinationAddress, kind.Key.Kind, settled.Outcome.Error);
+        }
+    }
+}
