@@ -10,10 +10,14 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
 {
     private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(5);
 
+    // So long a broken channel may still be handed out before the transport replaces it.
+    private static readonly TimeSpan Settle = TimeSpan.FromSeconds(1);
+
     private readonly ConcurrentDictionary<long, Delivery> _underway = [];
     private Term? _term;
     private int _pumps;
     private long _lastConfirmed;
+    private long? _brokenAt;
 
     /// <summary>Raised when the broker has answered and there is something to write or room to read.</summary>
     public WakeUp Answered { get; } = new();
@@ -30,13 +34,16 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
     /// <summary>Whether sends may begin.</summary>
     public bool IsOpen => Volatile.Read(ref _term) is not null;
 
+    /// <summary>Whether something broke so recently that what is to be found out now would be found out too early.</summary>
+    public bool IsSettling => _brokenAt is { } broken && time.GetElapsedTime(broken) < Settle;
+
     /// <summary>What broke, since it was opened.</summary>
     public Exception? Break { get; private set; }
 
     /// <summary>Sends may begin, for as long as the term lasts.</summary>
     public void Open(Term term)
     {
-        Break = null;
+        (Break, _brokenAt) = (null, null);
         Volatile.Write(ref _term, term);
         Pump();
     }
@@ -94,6 +101,7 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
         if (outcome.IsOpen)
         {
             Break ??= outcome.Error;
+            _brokenAt ??= time.GetTimestamp();
             Close();
         }
 
@@ -132,9 +140,15 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
                 return Volatile.Read(ref _lastConfirmed) > delivery.StartedAt ? outcome with { Kind = OutcomeKind.Unanswered } : outcome;
 
             // Only one that breaks the channel alone, while the broker is there, is to blame for it.
-            if (outcome.Kind == OutcomeKind.Interrupted && alone && await link.IsUp(CancellationToken.None).ConfigureAwait(false))
-                return outcome with { Kind = OutcomeKind.Refused };
-            return outcome;
+            return outcome.Kind == OutcomeKind.Interrupted && alone && await IsToBlame().ConfigureAwait(false)
+                ? outcome with { Kind = OutcomeKind.Refused, BreaksChannel = true }
+                : outcome;
         }
+    }
+
+    private async Task<bool> IsToBlame()
+    {
+        await Task.Delay(Settle, time, CancellationToken.None).ConfigureAwait(false);
+        return await link.IsUp(CancellationToken.None).ConfigureAwait(false);
     }
 }

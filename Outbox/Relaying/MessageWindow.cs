@@ -127,7 +127,12 @@ internal sealed class MessageWindow(int limit, int laneLimit)
             {
                 _settled.Add(new Settled(message, outcome));
                 SettledCount++;
-                if (_suspects.Acquit(message.SequenceNumber))
+                var wasSuspect = _suspects.Contains(message.SequenceNumber);
+                if (outcome.BreaksChannel)
+                    _suspects.Condemn(message.SequenceNumber);
+                else
+                    _suspects.Acquit(message.SequenceNumber);
+                if (wasSuspect)
                     lane.Suspects--;
             }
 

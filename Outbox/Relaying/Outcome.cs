@@ -1,7 +1,10 @@
 namespace Outbox.Relaying;
 
 /// <summary>What became of one send, and what the transport said.</summary>
-internal readonly record struct Outcome(OutcomeKind Kind, Exception? Error = null)
+/// <param name="Kind">Which of them.</param>
+/// <param name="Error">What the transport said.</param>
+/// <param name="BreaksChannel">Whether the message, sent alone, broke the channel: it never goes together with others again.</param>
+internal readonly record struct Outcome(OutcomeKind Kind, Exception? Error = null, bool BreaksChannel = false)
 {
     public static readonly Outcome Confirmed = new(OutcomeKind.Confirmed);
 

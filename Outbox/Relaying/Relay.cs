@@ -86,7 +86,7 @@ internal sealed class Relay(
         // Whatever was on its way ends first: it may be a part of the trouble, and its rows are still this replica's.
         if (term is not { IsOver: false })
             Rest();
-        if (window.InFlight > 0)
+        if (window.InFlight > 0 || dispatch.IsSettling)
             return false;
 
         var up = await link.IsUp(cancellationToken).ConfigureAwait(false);

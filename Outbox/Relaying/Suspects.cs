@@ -38,19 +38,21 @@ internal sealed class Suspects
         return true;
     }
 
-    /// <returns>Whether it was one.</returns>
-    public bool Acquit(long sequenceNumber)
+    public void Acquit(long sequenceNumber)
     {
         if (!_numbers.Remove(sequenceNumber))
-            return false;
+            return;
         _here--;
         _allowed = _oneAtATime ? 1 : _allowed + 1;
-        return true;
+    }
+
+    /// <summary>It broke the channel alone: out of the window for now, and a suspect whenever it is read again.</summary>
+    public void Condemn(long sequenceNumber)
+    {
+        if (!_numbers.Add(sequenceNumber))
+            _here--;
     }
 
     /// <summary>Sets the pace for those that are suspects now.</summary>
     public void Pace(bool oneAtATime) => (_oneAtATime, _allowed) = (oneAtATime, 1);
-
-    /// <summary>The message is somebody else's now.</summary>
-    public void Forget(long sequenceNumber) => _numbers.Remove(sequenceNumber);
 }
