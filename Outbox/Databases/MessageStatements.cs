@@ -14,10 +14,10 @@ internal sealed class MessageStatements(SqlDialect dialect)
     /// <inheritdoc cref="SqlDialect.Read"/>
     public string Read { get; } = dialect.Read;
 
-    /// <summary>When the next row of <c>@partitions</c> enters, or entered already.</summary>
+    /// <summary>When the next row of <c>@partitions</c> enters, or entered already; and how many replicas there are.</summary>
     public string NextDue { get; } =
         $"""
-        SELECT min({Message(dialect, nameof(OutboxMessage.DueAt))}) FROM {dialect.Tables.Message}
+        SELECT min({Message(dialect, nameof(OutboxMessage.DueAt))}), (SELECT count(*) FROM {dialect.Tables.Replica}) FROM {dialect.Tables.Message}
         WHERE {Message(dialect, nameof(OutboxMessage.DueAt))} IS NOT NULL
           AND {dialect.IsIn(Message(dialect, nameof(OutboxMessage.Partition)), "@partitions")}
         """;
@@ -38,10 +38,55 @@ internal sealed class MessageStatements(SqlDialect dialect)
     /// <summary>Writes down a failed send, unless somebody else has written about the row since it was read.</summary>
     public string RecordFailure { get; } = RecordFailureText(dialect.Tables.Message);
 
+    /// <summary>Keeps the rows <c>@ids</c> as sent.</summary>
+    public string Keep { get; } = KeepText(dialect, dialect.Tables.Message);
+
+    /// <summary>The last of the rows that are kept.</summary>
+    public string LastKept { get; } =
+        $"SELECT max({Message(dialect, nameof(OutboxMessage.SequenceNumber))}) FROM {dialect.Tables.Message} WHERE {IsKept(dialect)}";
+
+    /// <summary>Makes the rows pending again that are kept.</summary>
+    public string Redeliver { get; } =
+        $"""
+        UPDATE {dialect.Tables.Message}
+        SET {Message(dialect, nameof(OutboxMessage.State))} = 0, {Message(dialect, nameof(OutboxMessage.ClosedAt))} = NULL
+        WHERE {IsKept(dialect)}
+        """;
+
+    /// <summary>Whether a ready row is left among those up to <c>@last</c>.</summary>
+    public string AnyReadyUpTo { get; } =
+        $"""
+        SELECT 1 FROM {dialect.Tables.Message}
+        WHERE {Message(dialect, nameof(OutboxMessage.State))} = 0 AND {Message(dialect, nameof(OutboxMessage.DueAt))} IS NULL
+          AND {Message(dialect, nameof(OutboxMessage.SequenceNumber))} <= @last
+        LIMIT 1
+        """;
+
+    /// <summary>Deletes at most <c>@limit</c> kept rows that were sent by <c>@before</c>.</summary>
+    public string DeleteKept { get; } =
+        $"""
+        DELETE FROM {dialect.Tables.Message}
+        WHERE {Message(dialect, nameof(OutboxMessage.SequenceNumber))} IN (
+          SELECT {Message(dialect, nameof(OutboxMessage.SequenceNumber))} FROM {dialect.Tables.Message}
+          WHERE {IsKept(dialect)} AND {Message(dialect, nameof(OutboxMessage.ClosedAt))} <= @before
+          ORDER BY {Message(dialect, nameof(OutboxMessage.SequenceNumber))}
+          LIMIT @limit)
+        """;
+
     /// <summary>The columns that <see cref="SqlDialect.Read"/> returns, in their order.</summary>
     public static string ColumnsOf(Table table, string alias) => string.Join(", ", Columns.Select(c => $"{alias}.{table[c]}"));
 
     private static string Message(SqlDialect dialect, string property) => dialect.Tables.Message[property];
+
+    // The second condition is the one by which the database recognises the index.
+    private static string IsKept(SqlDialect dialect)
+        => $"{Message(dialect, nameof(OutboxMessage.State))} = 1 AND {Message(dialect, nameof(OutboxMessage.State))} <> 0";
+
+    private static string KeepText(SqlDialect dialect, Table m) =>
+        $"""
+        UPDATE {m} SET {m[nameof(OutboxMessage.State)]} = 1, {m[nameof(OutboxMessage.ClosedAt)]} = @now
+        WHERE {m[nameof(OutboxMessage.State)]} = 0 AND {dialect.IsIn(m[nameof(OutboxMessage.SequenceNumber)], "@ids")}
+        """;
 
     private static string PromoteText(SqlDialect dialect, Table m)
     {

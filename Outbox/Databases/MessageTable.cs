@@ -28,7 +28,7 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
                     .Add("bytes", (long)options.QueryByteLimit),
                 async reader =>
                 {
-                    rows.NextDue = await ReadTime(reader, cancellationToken).ConfigureAwait(false);
+                    await ReadSituation(reader, rows, cancellationToken).ConfigureAwait(false);
                     await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
                     await rows.AddAll(reader, cancellationToken).ConfigureAwait(false);
                 },
@@ -39,7 +39,7 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
         await connection.Query(
             Sql.NextDue,
             c => c.Add("partitions", List(reads.Select(r => (long)r.Partition))),
-            async reader => rows.NextDue = await ReadTime(reader, cancellationToken).ConfigureAwait(false),
+            reader => ReadSituation(reader, rows, cancellationToken),
             cancellationToken).ConfigureAwait(false);
         foreach (var read in reads.TakeWhile(_ => !rows.IsCut))
         {
@@ -93,6 +93,42 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
     public Task Delete(IReadOnlyCollection<long> ids, CancellationToken cancellationToken)
         => connection.Execute(Sql.Delete, c => c.Add("ids", connection.Dialect.List(ids)), cancellationToken);
 
+    /// <summary>Keeps rows that are done with, as sent.</summary>
+    public Task Keep(IReadOnlyCollection<long> ids, DateTime now, CancellationToken cancellationToken)
+        => connection.Execute(Sql.Keep, c => c.Add("ids", connection.Dialect.List(ids)).Add("now", now), cancellationToken);
+
+    /// <summary>Makes kept rows pending again.</summary>
+    /// <returns>The last of them, if there are any.</returns>
+    public async Task<long?> Redeliver(CancellationToken cancellationToken)
+    {
+        long? last = null;
+        await connection.Query(
+            Sql.LastKept,
+            _ => { },
+            async reader => last = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && !reader.IsDBNull(0) ? reader.GetInt64(0) : null,
+            cancellationToken).ConfigureAwait(false);
+        if (last is not null)
+            await connection.Execute(Sql.Redeliver, _ => { }, cancellationToken).ConfigureAwait(false);
+        return last;
+    }
+
+    /// <summary>Whether a row up to this one is ready and not yet sent.</summary>
+    public async Task<bool> AnyReadyUpTo(long last, CancellationToken cancellationToken)
+    {
+        var any = false;
+        await connection.Query(
+            Sql.AnyReadyUpTo,
+            c => c.Add("last", last),
+            async reader => any = await reader.ReadAsync(cancellationToken).ConfigureAwait(false),
+            cancellationToken).ConfigureAwait(false);
+        return any;
+    }
+
+    /// <summary>Deletes kept rows that are old enough.</summary>
+    /// <returns>How many.</returns>
+    public Task<int> DeleteKept(DateTime before, int limit, CancellationToken cancellationToken)
+        => connection.Execute(Sql.DeleteKept, c => c.Add("before", before).Add("limit", limit), cancellationToken);
+
     /// <summary>Writes down failed sends, all or none of them.</summary>
     public Task RecordFailures(IEnumerable<Failure> failures, CancellationToken cancellationToken)
         => connection.InTransaction(
@@ -108,8 +144,11 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
         .Add("state", (int)failure.State).Add("due", failure.DueAt).Add("holds", failure.Holds)
         .Add("attempts", failure.Attempts).Add("returns", failure.Returns).Add("closed", failure.ClosedAt).Add("error", failure.Error);
 
-    private static async Task<DateTime?> ReadTime(DbDataReader reader, CancellationToken cancellationToken)
-        => await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? reader.GetUtc(0) : null;
+    private static async Task ReadSituation(DbDataReader reader, ReadyRows rows, CancellationToken cancellationToken)
+    {
+        await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
+        (rows.NextDue, rows.Replicas) = (reader.GetUtc(0), reader.GetInt32(1));
+    }
 
     private object List(IEnumerable<long> values) => connection.Dialect.List([.. values]);
 }

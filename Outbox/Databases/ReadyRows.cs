@@ -17,6 +17,9 @@ internal sealed class ReadyRows(int byteLimit)
     /// <summary>When the next row enters, or entered already.</summary>
     public DateTime? NextDue { get; set; }
 
+    /// <summary>How many replicas there are.</summary>
+    public int Replicas { get; set; }
+
     /// <summary>
     /// Takes the rows until the limit of bytes; one larger than that is taken alone. A database that has cut the rows
     /// off itself says in a last column how many it found.

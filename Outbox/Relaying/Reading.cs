@@ -13,6 +13,9 @@ internal sealed class Reading(MessageWindow window, MessageTable table, OutboxOp
     /// <summary>When the next row enters, as of the last read.</summary>
     public DateTime? NextDue { get; private set; }
 
+    /// <summary>How many replicas there are, as of the last read; 0 when it had nothing to read.</summary>
+    public int Replicas { get; private set; }
+
     /// <summary>Whether the last read left ready rows behind.</summary>
     public bool HasMore => _positions.Values.Any(p => p.HasMore);
 
@@ -43,6 +46,7 @@ internal sealed class Reading(MessageWindow window, MessageTable table, OutboxOp
     /// <returns>How many rows entered because they were due, and how many were read.</returns>
     public async Task<(int Promoted, int Read)> Read(CancellationToken cancellationToken)
     {
+        Replicas = 0;
         if (_positions.Count == 0)
             return (0, 0);
 
@@ -81,7 +85,7 @@ internal sealed class Reading(MessageWindow window, MessageTable table, OutboxOp
         var reads = Shares.Of(options.QueryMessageLimit, [.. _positions.Select(p => (p.Key, p.Value.HasMore))], _rotation++)
             .Select(s => new PartitionRead(s.Partition, _positions[s.Partition].Start(now), s.Take)).ToList();
         var rows = await table.Read(reads, window.Known(), window.FullKeys(), cancellationToken).ConfigureAwait(false);
-        NextDue = rows.NextDue;
+        (NextDue, Replicas) = (rows.NextDue, rows.Replicas);
 
         var byPartition = rows.Messages.ToLookup(m => m.Partition, m => m.SequenceNumber);
         foreach (var read in reads)

@@ -10,7 +10,7 @@ namespace Outbox.Relaying;
 /// </summary>
 internal sealed class Relay(
     OutboxOptions options, Membership membership, Ownership ownership, BrokerLink link, MessageWindow window, Dispatch dispatch,
-    Settlement settlement, Reading reading, TimeProvider time, ILogger logger)
+    Settlement settlement, Reading reading, Keeping keeping, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan StartPause = TimeSpan.FromMilliseconds(50);
@@ -44,6 +44,11 @@ internal sealed class Relay(
         {
             (promoted, read) = await reading.Read(cancellationToken).ConfigureAwait(false);
             dispatch.IsHungry = reading.HasMore;
+            await keeping.CleanUp(cancellationToken).ConfigureAwait(false);
+
+            // Somebody came or went: that need not wait for the next beat.
+            if (reading.Replicas > 0 && reading.Replicas != membership.Alive.Count)
+                await membership.BeatOnce(cancellationToken).ConfigureAwait(false);
             _pollAt = Now + (options.QueryDelay * (0.9 + (0.2 * Random.Shared.NextDouble())));
         }
 
@@ -101,6 +106,7 @@ internal sealed class Relay(
         {
             if (!await membership.Join(cancellationToken).ConfigureAwait(false))
                 return false;
+            await keeping.Redeliver(cancellationToken).ConfigureAwait(false);
             term = membership.Term!;
             _claimAt = Now;
         }

@@ -22,13 +22,14 @@ internal sealed class RelayParts : IDisposable, IAsyncDisposable
 
         var policy = new FailurePolicy(options);
         var table = new MessageTable(Connection, options);
+        var keeping = new Keeping(registration, table, time);
         var link = new BrokerLink(bus, time);
         Window = new MessageWindow(options.MessageDeliveryLimit, Math.Max(1, options.QueryMessageLimit / LaneShare));
         var dispatch = new Dispatch(Window, _sender, link, policy, options, time);
         Membership = new Membership(_beatConnection, new DatabaseFileLock(_beatConnection), options, time, logger);
         Relay = new Relay(
             options, Membership, new Ownership(new LeaseTable(Connection), registration), link, Window, dispatch,
-            new Settlement(Window, table, policy, time, logger), new Reading(Window, table, options, time), time, logger);
+            new Settlement(Window, table, policy, keeping, time, logger), new Reading(Window, table, options, time), keeping, time, logger);
         Signals = new RelaySignals(registration.WakeUp, dispatch.Answered, Membership.Changed, time);
     }
 

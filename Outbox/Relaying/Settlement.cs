@@ -8,7 +8,7 @@ namespace Outbox.Relaying;
 /// Writes down what the broker answered. What could not be written yet stays in memory: a confirmed row is deleted as
 /// soon as the database is back, whoever owns its partition then.
 /// </summary>
-internal sealed class Settlement(MessageWindow window, MessageTable table, FailurePolicy policy, TimeProvider time, ILogger logger)
+internal sealed class Settlement(MessageWindow window, MessageTable table, FailurePolicy policy, Keeping keeping, TimeProvider time, ILogger logger)
 {
     private const int DeleteLimit = 1000;
 
@@ -47,7 +47,11 @@ internal sealed class Settlement(MessageWindow window, MessageTable table, Failu
     private async Task<int> WriteDone(CancellationToken cancellationToken)
     {
         var some = _done.Take(DeleteLimit).ToList();
-        await table.Delete([.. some.Select(s => s.Message.SequenceNumber)], cancellationToken).ConfigureAwait(false);
+        var kept = keeping.IsOn ? some.FindAll(s => s.Outcome.Kind == OutcomeKind.Confirmed) : [];
+        if (kept.Count > 0)
+            await table.Keep([.. kept.Select(s => s.Message.SequenceNumber)], keeping.Now, cancellationToken).ConfigureAwait(false);
+        if (kept.Count < some.Count)
+            await table.Delete([.. some.Except(kept).Select(s => s.Message.SequenceNumber)], cancellationToken).ConfigureAwait(false);
         window.Forget(some.Select(s => s.Message));
         _done.RemoveRange(0, some.Count);
 
