@@ -1,0 +1,69 @@
+using Outbox.Relaying;
+
+namespace Outbox.UnitTests.Relaying;
+
+/// <summary>The small pure decisions: back-off, shares, when to look at everything.</summary>
+public sealed class DecisionTests
+{
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 2)]
+    [InlineData(5, 16)]
+    [InlineData(9, 256)]
+    [InlineData(10, 300)]
+    [InlineData(5000, 300)]
+    public void The_pause_doubles_up_to_the_longest(int failures, int seconds)
+        => BackOff.After(failures, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(300)).ShouldBe(TimeSpan.FromSeconds(seconds));
+
+    [Fact]
+    public void Partitions_share_a_read_evenly_while_none_has_more()
+        => Shares.Of(100, [(0, false), (1, false), (2, false), (3, false)], rotation: 0).ShouldAllBe(s => s.Take == 25);
+
+    [Fact]
+    public void Those_that_have_more_get_what_the_quiet_ones_leave()
+    {
+        var shares = Shares.Of(100, [(0, false), (1, true), (2, false), (3, false)], rotation: 0);
+
+        shares.Single(s => s.Partition == 1).Take.ShouldBe(82);
+        shares.Where(s => s.Partition != 1).ShouldAllBe(s => s.Take == 6);
+    }
+
+    [Theory]
+    [InlineData(1, 16)]
+    [InlineData(10, 16)]
+    [InlineData(1000, 3)]
+    public void Every_partition_gets_at_least_one_row(int limit, int partitions)
+        => Shares.Of(limit, [.. Enumerable.Range(0, partitions).Select(p => (p, p % 2 == 0))], rotation: 7).ShouldAllBe(s => s.Take >= 1);
+
+    [Fact]
+    public void Each_partition_comes_first_some_time()
+        => Enumerable.Range(0, 4).Select(r => Shares.Of(100, [(0, true), (1, true), (2, true), (3, true)], r)[0].Partition).ShouldBe([0, 1, 2, 3]);
+
+    [Fact]
+    public void Everything_is_looked_at_every_few_seconds_and_more_rarely_where_that_takes_long()
+    {
+        var look = new FullLook();
+        look.IsDue(TimeSpan.Zero).ShouldBeTrue();
+
+        look.Took(TimeSpan.FromMilliseconds(5), now: TimeSpan.Zero);
+        look.IsDue(TimeSpan.FromSeconds(4.9)).ShouldBeFalse();
+        look.IsDue(TimeSpan.FromSeconds(5)).ShouldBeTrue();
+
+        look.Took(TimeSpan.FromSeconds(1), now: TimeSpan.Zero);
+        look.IsDue(TimeSpan.FromSeconds(19)).ShouldBeFalse();
+        look.IsDue(TimeSpan.FromSeconds(20)).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void A_message_type_is_found_by_its_urn()
+    {
+        MessageTypes.Find("urn:message:Outbox.UnitTests.Relaying:DecisionTests+Nested").ShouldBe(typeof(Nested));
+        MessageTypes.Find("urn:somebody:else").ShouldBe(typeof(Named));
+        MessageTypes.Find("urn:message:No:Such").ShouldBeNull();
+    }
+
+    public sealed record Nested;
+
+    [MassTransit.MessageUrn("urn:somebody:else", useDefaultPrefix: false)]
+    public sealed record Named;
+}

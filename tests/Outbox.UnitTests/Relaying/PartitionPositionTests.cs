@@ -1,0 +1,75 @@
+using Outbox.Relaying;
+
+namespace Outbox.UnitTests.Relaying;
+
+public sealed class PartitionPositionTests
+{
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+    private readonly PartitionPosition _position = new(5 * Second);
+
+    [Fact]
+    public void A_read_starts_where_the_position_stood_a_look_back_ago()
+    {
+        Read(0, highest: 100);
+        Read(1, highest: 200);
+        Read(4, highest: 300);
+
+        Start(4).ShouldBe(0);
+        Start(5).ShouldBe(100);
+        Start(6).ShouldBe(200);
+        Start(8).ShouldBe(200);
+        Start(9).ShouldBe(300);
+    }
+
+    [Fact]
+    public void A_read_that_stopped_among_late_rows_moves_nothing()
+    {
+        Read(0, highest: 100);
+        Read(6, highest: 50, hasMore: true);
+
+        Start(20).ShouldBe(100);
+        _position.Highest.ShouldBe(100);
+    }
+
+    [Fact]
+    public void Going_back_reads_on_from_there_until_everything_was_seen()
+    {
+        Read(0, highest: 1000);
+        Start(10).ShouldBe(1000);
+
+        _position.GoBack(10);
+        Start(10).ShouldBe(9);
+        Read(10, highest: 400, hasMore: true);
+        Start(10).ShouldBe(400);
+        Read(10, highest: 900, hasMore: false);
+        Start(10).ShouldBe(1000);
+    }
+
+    [Fact]
+    public void Going_back_twice_keeps_the_lower_row()
+    {
+        Read(0, highest: 1000);
+        Start(10);
+
+        _position.GoBack(10);
+        _position.GoBack(20);
+
+        Start(10).ShouldBe(9);
+    }
+
+    [Fact]
+    public void The_trail_stays_short_however_often_it_is_read()
+    {
+        for (var i = 0; i < 100_000; i++)
+        {
+            _position.Start(TimeSpan.FromMilliseconds(i));
+            _position.Read(i, hasMore: false, TimeSpan.FromMilliseconds(i));
+        }
+
+        Start(100).ShouldBeInRange(94_000, 95_500);
+    }
+
+    private long Start(int second) => _position.Start(second * Second);
+
+    private void Read(int second, long highest, bool hasMore = false) => _position.Read(highest, hasMore, second * Second);
+}
