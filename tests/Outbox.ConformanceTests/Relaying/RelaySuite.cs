@@ -1,0 +1,238 @@
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Outbox.Testing;
+
+namespace Outbox.ConformanceTests.Relaying;
+
+/// <summary>What a relay does with rows, over the transport in this process.</summary>
+public abstract class RelaySuite
+{
+    private readonly SignalLog<OrderPlaced> _received = new();
+
+    protected abstract Task<TestDatabase> NewDatabase();
+
+    [SkippableFact]
+    public async Task A_committed_message_is_sent_and_its_row_deleted()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Start(database);
+
+        await Publish(host, 1);
+
+        await _received.WaitForCount(1);
+        await Eventually.Is(async () => (await host.Rows()).Count == 0);
+    }
+
+    [SkippableFact]
+    public async Task Messages_of_a_key_arrive_in_the_order_of_their_transactions()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Start(database, o => o.PartitionBy<OrderPlaced>(m => m.Customer));
+
+        for (var number = 0; number < 200; number++)
+            await Publish(host, number, customer: $"customer {number % 5}");
+
+        var received = await _received.WaitForCount(200);
+        foreach (var customer in received.GroupBy(m => m.Customer, StringComparer.Ordinal))
+            customer.Select(m => m.Number).ShouldBeInOrder();
+    }
+
+    [SkippableFact]
+    public async Task A_message_that_expired_is_deleted_and_not_sent()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Start(database, start: false);
+        await Publish(host, 1);
+        await host.InScope((db, _) => db.OutboxMessages.ExecuteUpdateAsync(set => set.SetProperty(m => m.ExpiresAt, DateTime.UnixEpoch)));
+        await Publish(host, 2);
+
+        await host.StartAsync();
+
+        (await _received.WaitForCount(1)).ShouldHaveSingleItem().Number.ShouldBe(2);
+        await Eventually.Is(async () => (await host.Rows()).Count == 0);
+        _received.Count.ShouldBe(1);
+    }
+
+    [SkippableFact]
+    public async Task A_row_that_is_due_enters_and_one_that_is_not_waits()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Start(database, start: false);
+        await Publish(host, 1);
+        await Change(host, 1, m => m.SetProperty(r => r.DueAt, DateTime.UnixEpoch).SetProperty(r => r.Holds, true));
+        await Publish(host, 2);
+        await Change(host, 2, m => m.SetProperty(r => r.DueAt, TimeProvider.System.GetUtcNow().UtcDateTime.AddHours(1)));
+        await Publish(host, 3);
+
+        await host.StartAsync();
+
+        (await _received.WaitForCount(2)).Select(m => m.Number).ShouldBe([1, 3], ignoreOrder: true);
+        await Eventually.Is(async () => (await host.Rows()).Count == 1);
+        (await host.Rows()).ShouldHaveSingleItem().DueAt.ShouldNotBeNull();
+    }
+
+    [SkippableFact]
+    public async Task A_held_key_waits_and_no_other_and_goes_on_in_order_when_it_is_released()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Start(database, o => o.PartitionBy<OrderPlaced>(m => m.Customer), start: false);
+        await Publish(host, 1, "held");
+        await Change(host, 1, m => m.SetProperty(r => r.DueAt, TimeProvider.System.GetUtcNow().UtcDateTime.AddHours(1)).SetProperty(r => r.Holds, true));
+        await Publish(host, 2, "held");
+        await Publish(host, 3, "free");
+        await Publish(host, 4, "held");
+
+        await host.StartAsync();
+        (await _received.WaitForCount(1)).Select(m => m.Number).ShouldBe([3]);
+        await Eventually.Is(async () => (await host.Rows()).Count == 3);
+        await Publish(host, 5, "free");
+        (await _received.WaitForCount(2)).Select(m => m.Number).ShouldBe([3, 5]);
+
+        await Change(host, 1, m => m.SetProperty(r => r.DueAt, DateTime.UnixEpoch));
+
+        (await _received.WaitForCount(5)).Select(m => m.Number).ShouldBe([3, 5, 1, 2, 4]);
+    }
+
+    [SkippableFact]
+    public async Task A_body_that_cannot_be_sent_harms_no_other_and_is_dead_in_the_end()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Start(database, o => (o.Options.MaxAttempts, o.Options.MinRetryDelay) = (3, TimeSpan.FromMilliseconds(10)), start: false);
+        await Publish(host, 1);
+        await Change(host, 1, m => m.SetProperty(r => r.Metadata, "{ not json"));
+        await Publish(host, 2);
+
+        await host.StartAsync();
+
+        (await _received.WaitForCount(1)).ShouldHaveSingleItem().Number.ShouldBe(2);
+        await Eventually.Is(async () => (await host.Rows()).SingleOrDefault()?.State == OutboxMessageState.Dead);
+        var dead = (await host.Rows()).Single();
+        dead.Attempts.ShouldBe(3);
+        dead.LastError.ShouldStartWith("JsonException");
+        dead.ClosedAt.ShouldNotBeNull();
+    }
+
+    [SkippableFact]
+    public async Task A_dead_message_that_is_requeued_is_sent()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Start(database, start: false);
+        await Publish(host, 1);
+        await Change(host, 1, m => m.SetProperty(r => r.State, OutboxMessageState.Dead).SetProperty(r => r.Holds, true));
+        await host.StartAsync();
+
+        (await host.Services.GetRequiredService<IDeadMessages<ShopDb>>().Requeue([(await host.Rows()).Single().SequenceNumber])).ShouldBe(1);
+
+        await _received.WaitForCount(1);
+    }
+
+    [SkippableFact]
+    public async Task Sixteen_writers_lose_nothing_and_every_key_stays_in_order()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Start(database, o => o.PartitionBy<OrderPlaced>(m => m.Customer));
+
+        await Task.WhenAll(Enumerable.Range(0, 16).Select(async writer =>
+        {
+            for (var number = 0; number < 20; number++)
+                await Publish(host, number, $"writer {writer}");
+        }));
+
+        var received = await _received.WaitForCount(320);
+        foreach (var writer in received.GroupBy(m => m.Customer, StringComparer.Ordinal))
+            writer.Select(m => m.Number).ShouldBe(Enumerable.Range(0, 20));
+        await Eventually.Is(async () => (await host.Rows()).Count == 0);
+        _received.Count.ShouldBe(320);
+    }
+
+    [SkippableFact]
+    public async Task What_is_kept_is_sent_again_at_the_next_start_and_deleted_after_its_time()
+    {
+        await using var database = await NewDatabase();
+        await using (var first = await Start(database, Keep(TimeSpan.FromHours(1))))
+        {
+            await Publish(first, 1);
+            await _received.WaitForCount(1);
+            await Eventually.Is(async () => (await first.Rows()).SingleOrDefault()?.State == OutboxMessageState.Sent);
+        }
+
+        await using (var second = await Start(database, Keep(TimeSpan.FromHours(1))))
+        {
+            (await _received.WaitForCount(2)).Select(m => m.Number).ShouldBe([1, 1]);
+            await second.Services.GetRequiredService<OutboxRegistration<ShopDb>>().StartUpRedelivery.Task.WaitAsync(Eventually.Limit, TimeProvider.System);
+            (await second.Rows()).ShouldHaveSingleItem().State.ShouldBe(OutboxMessageState.Sent);
+        }
+
+        await using var third = await Start(database, o =>
+        {
+            o.KeepDelivered = TimeSpan.FromMilliseconds(100);
+            o.QueryDelay = TimeSpan.FromMilliseconds(50);
+        });
+        await Eventually.Is(async () => (await third.Rows()).Count == 0);
+        _received.Count.ShouldBe(2);
+    }
+
+    [SkippableFact]
+    public async Task Another_number_of_partitions_stops_the_application_and_says_how_to_change_it()
+    {
+        await using var database = await NewDatabase();
+        await using (var host = await Start(database))
+        {
+            await Publish(host, 1);
+            await _received.WaitForCount(1);
+        }
+
+        await using var other = await Start(database, o => o.Options.PartitionCount = 8);
+
+        var lifetime = other.Services.GetRequiredService<Microsoft.Extensions.Hosting.IHostApplicationLifetime>();
+        await Eventually.Is(() => lifetime.ApplicationStopping.IsCancellationRequested);
+    }
+
+    [SkippableFact]
+    public async Task A_graceful_stop_leaves_no_replica_behind()
+    {
+        await using var database = await NewDatabase();
+        var host = await Start(database);
+        await Publish(host, 1);
+        await _received.WaitForCount(1);
+
+        await host.StopAsync();
+
+        (await host.Query(db => db.Set<OutboxReplica>().CountAsync())).ShouldBe(0);
+        (await host.Query(db => db.Set<OutboxLease>().CountAsync(l => l.Owner != null))).ShouldBe(0);
+        await host.DisposeAsync();
+    }
+
+    protected async Task<ShopHost> Start(TestDatabase database, Action<IEntityFrameworkOutboxConfigurator>? outbox = null, bool start = true)
+    {
+        var host = await ShopHost.StartAsync(database, o =>
+        {
+            (o.Outbox, o.Start) = (outbox, start);
+            o.Bus = bus => bus.AddHandler(async (OrderPlaced message) => _received.Add(message));
+        });
+        return host;
+    }
+
+    protected SignalLog<OrderPlaced> Received => _received;
+
+    protected static Task Publish(ShopHost host, int number, string? customer = null) => host.InScope(async (db, outbox) =>
+    {
+        await outbox.Publish(new OrderPlaced(number, customer));
+        await db.SaveChangesAsync();
+    });
+
+    /// <summary>Changes the row of one message, as the relay or an operator would have.</summary>
+    protected static Task Change(ShopHost host, int place, Action<Microsoft.EntityFrameworkCore.Query.UpdateSettersBuilder<OutboxMessage>> set)
+        => host.InScope(async (db, _) =>
+        {
+            var number = await db.OutboxMessages.OrderBy(m => m.SequenceNumber).Select(m => m.SequenceNumber).Skip(place - 1).FirstAsync();
+            await db.OutboxMessages.Where(m => m.SequenceNumber == number).ExecuteUpdateAsync(set);
+        });
+
+    private static Action<IEntityFrameworkOutboxConfigurator> Keep(TimeSpan window) => o =>
+    {
+        o.KeepDelivered = window;
+        o.RedeliverOnStart = true;
+    };
+}
