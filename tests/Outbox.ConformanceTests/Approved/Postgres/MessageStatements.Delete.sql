@@ -1,0 +1,2 @@
+DELETE FROM "OutboxMessage"
+WHERE "SequenceNumber" = ANY(@ids)

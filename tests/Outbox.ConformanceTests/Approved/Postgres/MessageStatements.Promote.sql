@@ -1,0 +1,7 @@
+UPDATE "OutboxMessage" SET "DueAt" = NULL, "Holds" = FALSE
+WHERE "DueAt" <= @now AND "SequenceNumber" IN (
+  SELECT "SequenceNumber" FROM "OutboxMessage"
+  WHERE "DueAt" <= @now AND "Partition" = ANY(@partitions)
+  ORDER BY "DueAt", "SequenceNumber"
+  LIMIT @limit)
+RETURNING "Partition", "SequenceNumber"

@@ -1,0 +1,1 @@
+INSERT INTO "OutboxLease" ("Partition") VALUES (@partition) ON CONFLICT ("Partition") DO NOTHING
