@@ -1,0 +1,100 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Json;
+
+namespace Outbox.Testing;
+
+/// <summary>
+/// Clients that register users all at once. Who gets no answer asks again, with the same <c>Idempotency-Key</c>, at the
+/// next replica, until there is one.
+/// </summary>
+public sealed class Crowd
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Patience = Eventually.Limit * 8;
+
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(15) };
+    private readonly IReadOnlyList<Uri> _entrances;
+    private readonly string _name;
+    private readonly SignalLog<Guid> _answered = new();
+    private int _next;
+    private int _unanswered;
+
+    private Crowd(IReadOnlyList<Uri> entrances, string name, int users, int clients)
+    {
+        _entrances = entrances;
+        _name = name;
+        Users = users;
+        Finished = RunAsync(clients);
+    }
+
+    /// <summary>How many users there will be.</summary>
+    public int Users { get; }
+
+    /// <summary>Completes when every one of them was answered.</summary>
+    public Task Finished { get; }
+
+    /// <summary>Who has been told 201.</summary>
+    public IReadOnlyList<Guid> Answered => _answered.Values;
+
+    /// <summary>How many requests were never answered and were sent again.</summary>
+    public int Unanswered => Volatile.Read(ref _unanswered);
+
+    /// <summary>Sends them off.</summary>
+    /// <param name="entrances">The replicas to ask.</param>
+    /// <param name="users">How many users to register.</param>
+    /// <param name="clients">How many ask at a time.</param>
+    /// <param name="name">What the users' names begin with; two crowds of one database need two.</param>
+    public static Crowd Start(IReadOnlyList<Uri> entrances, int users, int clients = 8, string name = "user") =>
+        new(entrances, name, users, clients);
+
+    /// <summary>Waits until at least so many were answered.</summary>
+    public async Task ReachAsync(int answered)
+    {
+        var reached = _answered.WaitForCount(answered, Patience);
+        await await Task.WhenAny(reached, Finished);
+        await reached;
+    }
+
+    private Task RunAsync(int clients) => Task.WhenAll(Enumerable.Range(0, clients).Select(_ => AskAsync()));
+
+    private async Task AskAsync()
+    {
+        for (var number = Interlocked.Increment(ref _next); number <= Users; number = Interlocked.Increment(ref _next))
+            _answered.Add(await RegisterAsync(string.Create(CultureInfo.InvariantCulture, $"{_name}-{number}"), number));
+    }
+
+    private async Task<Guid> RegisterAsync(string userName, int entrance)
+    {
+        var started = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await AskOnceAsync(userName, _entrances[entrance++ % _entrances.Count]);
+            }
+            catch (Exception exception) when (exception is HttpRequestException or IOException or TaskCanceledException)
+            {
+                Interlocked.Increment(ref _unanswered);
+                if (TimeProvider.System.GetElapsedTime(started) > Patience)
+                    throw new TimeoutException($"{userName} was not answered within {Patience}; last: {exception.Message}", exception);
+                await Task.Delay(Pause, TimeProvider.System);
+            }
+        }
+    }
+
+    private async Task<Guid> AskOnceAsync(string userName, Uri entrance)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(entrance, "/users"))
+        {
+            Content = JsonContent.Create(new { userName, email = $"{userName}@example.com" }),
+        };
+        request.Headers.Add("Idempotency-Key", userName);
+        using var answer = await _http.SendAsync(request);
+
+        // An answer that is no 201 is not a lost connection: whoever got it would not have asked again.
+        return answer.StatusCode == HttpStatusCode.Created
+            ? (await answer.Content.ReadFromJsonAsync<RegisteredUser>())!.Id
+            : throw new InvalidOperationException($"Expected 201 for {userName}; found {answer.StatusCode}: {await answer.Content.ReadAsStringAsync()}");
+    }
+}

@@ -1,0 +1,120 @@
+using System.Globalization;
+using MassTransit;
+using Npgsql;
+
+namespace Outbox.Testing;
+
+/// <summary>
+/// The three services as separate processes over PostgreSQL and RabbitMQ, some replicas of each: databases and a
+/// virtual host of their own, ports that are free.
+/// </summary>
+public sealed class Deployment : IAsyncDisposable
+{
+    private readonly PostgresServer _postgres;
+    private readonly Dictionary<string, string> _databases;
+    private readonly string _receiverKey = $"rk_{NewId.NextGuid():N}{NewId.NextGuid():N}";
+
+    private Deployment(PostgresServer postgres, RabbitMqVirtualHost broker, Dictionary<string, string> databases, int replicas)
+    {
+        _postgres = postgres;
+        _databases = databases;
+        Broker = broker;
+        Books = new Books(name => new NpgsqlConnection(databases[name]));
+        Users = Replicas("Users.Api", replicas);
+        Points = Replicas("Points.Worker", replicas);
+        Notifications = Replicas("Notifications.Worker", replicas);
+    }
+
+    /// <summary>The virtual host that they share.</summary>
+    public RabbitMqVirtualHost Broker { get; }
+
+    /// <summary>What their databases hold.</summary>
+    public Books Books { get; }
+
+    /// <summary>The replicas of Users.Api.</summary>
+    public IReadOnlyList<ServiceReplica> Users { get; }
+
+    /// <summary>The replicas of Points.Worker.</summary>
+    public IReadOnlyList<ServiceReplica> Points { get; }
+
+    /// <summary>The replicas of Notifications.Worker.</summary>
+    public IReadOnlyList<ServiceReplica> Notifications { get; }
+
+    /// <summary>Every replica of every service.</summary>
+    public IReadOnlyList<ServiceReplica> All => [.. Users, .. Points, .. Notifications];
+
+    /// <summary>The HTTP APIs of the first replicas.</summary>
+    public ShopClient Client => new(Users[0].Address, Points[0].Address, Notifications[0].Address, _receiverKey);
+
+    /// <summary>Where clients register users: every replica of Users.Api.</summary>
+    public IReadOnlyList<Uri> Entrances => [.. Users.Select(user => user.Address)];
+
+    /// <summary>Makes the databases and the virtual host; nothing is started yet.</summary>
+    /// <param name="postgres">Where the databases go.</param>
+    /// <param name="broker">Where the virtual host goes.</param>
+    /// <param name="replicas">How many of each service.</param>
+    public static async Task<Deployment> CreateAsync(PostgresServer postgres, RabbitMqServer broker, int replicas = 1)
+    {
+        var databases = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var name in Books.Databases)
+            databases[name] = new NpgsqlConnectionStringBuilder(await postgres.CreateDatabaseAsync()) { MaxPoolSize = 40 }.ConnectionString;
+        return new Deployment(postgres, await broker.CreateVirtualHostAsync(), databases, replicas);
+    }
+
+    /// <summary>Starts what does not run yet, and waits until all can work.</summary>
+    public Task StartAsync() => StartAsync(All);
+
+    /// <summary>Starts some of the replicas, and waits until they can work.</summary>
+    public static async Task StartAsync(IEnumerable<ServiceReplica> replicas)
+    {
+        var starting = replicas.ToList();
+        starting.ForEach(replica => replica.Start());
+        await Task.WhenAll(starting.Select(replica => replica.WaitUntilReadyAsync()));
+    }
+
+    /// <summary>
+    /// Waits until all is said and done for these users, stops every service in good order, and returns what their
+    /// databases hold then, when nothing moves any more.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">It did not come to that, or a service had ended by itself.</exception>
+    public async Task<BookEntries> SettleAsync(IReadOnlyCollection<Guid> registered, TimeSpan? limit = null)
+    {
+        try
+        {
+            await Books.WaitUntilSettledAsync(registered, limit);
+
+            // What was sent twice may still wait in a queue, and would be wrong only after its consumption.
+            await Eventually.Get(Broker.QueuesAsync, queues => queues.All(queue => queue.Messages == 0));
+            await Task.WhenAll(All.Select(replica => replica.StopAsync()));
+            return await Books.ReadAsync();
+        }
+        catch (Exception exception) when (exception is TimeoutException or InvalidOperationException)
+        {
+            var queues = string.Join('\n', await Broker.QueuesAsync());
+            throw new InvalidOperationException($"{exception.Message}\n{queues}\n{string.Join("\n\n", All)}", exception);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await Task.WhenAll(All.Select(replica => replica.DisposeAsync().AsTask()));
+        await Broker.DisposeAsync();
+        foreach (var database in _databases.Values)
+            await _postgres.DropDatabaseAsync(database);
+    }
+
+    private List<ServiceReplica> Replicas(string project, int count)
+    {
+        var environment = new Dictionary<string, string?>(StringComparer.Ordinal)
+        {
+            ["Database__Provider"] = "Postgres",
+            ["ConnectionStrings__RabbitMq"] = Broker.Address.AbsoluteUri,
+            ["Receivers__Default__ApiKey"] = _receiverKey,
+        };
+        foreach (var (name, connectionString) in _databases)
+            environment[$"ConnectionStrings__{name}"] = connectionString;
+        return [.. Enumerable.Range(1, count).Select(number => new ServiceReplica(
+            string.Create(CultureInfo.InvariantCulture, $"{project} {number}"), project, ("ASPNETCORE_URLS", "http://127.0.0.1:{0}"), environment))];
+    }
+}
