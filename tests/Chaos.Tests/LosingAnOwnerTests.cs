@@ -1,0 +1,80 @@
+using Outbox.Testing;
+
+namespace Chaos.Tests;
+
+/// <summary>One of two replicas that share the relaying dies, or is paused for longer than its lease: the other goes on with all of it.</summary>
+public class LosingAnOwnerTests(ITestOutputHelper output)
+{
+    private const int Users = 300;
+
+    [SkippableFact]
+    public async Task Another_replica_goes_on_with_the_partitions_of_one_that_was_killed()
+    {
+        await using var deployment = await StartAsync();
+        var (victim, heir) = (deployment.Users[0], deployment.Users[1]);
+        var owners = await OwnersAsync(deployment);
+
+        var crowd = Crowd.Start([heir.Address], Users);
+        await crowd.ReachAsync(Users / 3);
+        await victim.KillAsync();
+        var killed = TimeProvider.System.GetTimestamp();
+
+        var after = await HeirOwnsAllAsync(deployment);
+        output.WriteLine($"the heir owned all partitions {TimeProvider.System.GetElapsedTime(killed).TotalSeconds:0.0} s after the kill (lease 10 s, beat 3 s)");
+        after.ShouldBeSubsetOf(owners);
+
+        await crowd.Finished;
+        (await deployment.SettleAsync(crowd.Answered)).Differences(crowd.Answered).ShouldBeEmpty();
+    }
+
+    [SkippableFact]
+    public async Task An_owner_that_was_paused_for_longer_than_its_lease_repeats_at_most_what_was_in_flight()
+    {
+        await using var deployment = await StartAsync();
+        var (victim, heir) = (deployment.Users[0], deployment.Users[1]);
+        await OwnersAsync(deployment);
+        await using var eavesdropper = await Eavesdropper.ListenAsync(deployment.Broker, "Contracts:UserRegistered");
+
+        var crowd = Crowd.Start([heir.Address], Users, name: "before");
+        await crowd.ReachAsync(Users / 3);
+        victim.Process.Suspend();
+        var paused = TimeProvider.System.GetTimestamp();
+
+        // Whatever was on its way lies in the outbox still, or was confirmed and is about to be deleted.
+        var inFlight = await deployment.Books.WaitingMessagesAsync("Users");
+        await HeirOwnsAllAsync(deployment);
+        var takenOver = TimeProvider.System.GetElapsedTime(paused);
+        await crowd.Finished;
+        await Eventually.Get(() => deployment.Books.WaitingMessagesAsync("Users"), waiting => waiting.Count == 0, Eventually.Limit * 2);
+        if (Scale.Pause - TimeProvider.System.GetElapsedTime(paused) is { Ticks: > 0 } rest)
+            await Task.Delay(rest, TimeProvider.System);
+
+        victim.Process.Resume();
+        var later = Crowd.Start(deployment.Entrances, Users, name: "after");
+        await later.Finished;
+        List<Guid> registered = [.. crowd.Answered, .. later.Answered];
+        (await deployment.SettleAsync(registered)).Differences(registered).ShouldBeEmpty();
+
+        await Eventually.Get(() => eavesdropper.Count, count => count >= registered.Count);
+        output.WriteLine($"the heir owned all partitions after {takenOver.TotalSeconds:0.0} s; {inFlight.Count} messages waited at the pause, {eavesdropper.Repeated.Count} were sent twice");
+        eavesdropper.Repeated.ShouldBeSubsetOf(inFlight);
+    }
+
+    private static async Task<Deployment> StartAsync()
+    {
+        var deployment = await Deployment.CreateAsync(await Require.PostgresAsync(), await Require.RabbitMqAsync(), replicas: 2);
+        await deployment.StartAsync();
+        return deployment;
+    }
+
+    /// <summary>The owners, once both replicas have their half.</summary>
+    private static Task<IReadOnlyList<Guid?>> OwnersAsync(Deployment deployment) => Eventually.Get(
+        () => deployment.Books.OwnersAsync("Users"),
+        owners => !owners.Contains(null) && owners.Distinct().Count() == 2,
+        Eventually.Limit * 2);
+
+    private static Task<IReadOnlyList<Guid?>> HeirOwnsAllAsync(Deployment deployment) => Eventually.Get(
+        () => deployment.Books.OwnersAsync("Users"),
+        owners => !owners.Contains(null) && owners.Distinct().Count() == 1,
+        Eventually.Limit * 2);
+}
