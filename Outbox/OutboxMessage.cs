@@ -9,6 +9,11 @@ namespace Outbox;
 /// </remarks>
 public sealed class OutboxMessage
 {
+    internal const int MaxPartitionKey = 256;
+    internal const int MaxMessageType = 2048;
+    internal const int MaxAddress = 1024;
+    internal const int MaxContentType = 256;
+
     /// <summary>The order of sending within a key, given by the database.</summary>
     public long SequenceNumber { get; set; }
 

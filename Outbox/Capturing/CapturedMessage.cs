@@ -9,7 +9,7 @@ namespace Outbox.Capturing;
 internal static class CapturedMessage
 {
     /// <summary>Serializes the message and writes down everything that the transport would have been told.</summary>
-    /// <exception cref="MessageException">The body is larger than <see cref="OutboxOptions.MaxBodySize"/>, or the message has no id or destination.</exception>
+    /// <exception cref="MessageException">The body is larger than <see cref="OutboxOptions.MaxBodySize"/>, the message has no id or destination, or one of its columns would be too long.</exception>
     public static OutboxMessage From<T>(SendContext<T> context, bool published, OutboxOptions options, DateTime now)
         where T : class
     {
@@ -24,13 +24,14 @@ internal static class CapturedMessage
         var key = context.TryGetPayload(out PartitionKey? chosen) ? chosen.Value : options.PartitionKeys.For(typeof(T), context.Message);
         return new OutboxMessage
         {
+            KeyHash = key is null ? 0 : PartitionKeys.Hash(key),
             MessageId = context.MessageId ?? throw new MessageException(typeof(T), "A message for the outbox needs a message id; found none."),
             ConversationId = context.ConversationId,
             CorrelationId = context.CorrelationId,
-            MessageType = string.Join(';', context.SupportedMessageTypes),
-            DestinationAddress = context.DestinationAddress.ToString(),
-            ContentType = (context.ContentType ?? context.Serialization.DefaultContentType).ToString(),
-            PartitionKey = key,
+            MessageType = AtMost<T>(OutboxMessage.MaxMessageType, string.Join(';', context.SupportedMessageTypes), "message type"),
+            DestinationAddress = AtMost<T>(OutboxMessage.MaxAddress, context.DestinationAddress.ToString(), "destination address"),
+            ContentType = AtMost<T>(OutboxMessage.MaxContentType, (context.ContentType ?? context.Serialization.DefaultContentType).ToString(), "content type"),
+            PartitionKey = key is { Length: > OutboxMessage.MaxPartitionKey } ? key[..OutboxMessage.MaxPartitionKey] : key,
             CreatedAt = now,
             DueAt = context.Delay > TimeSpan.Zero ? now + context.Delay : null,
             ExpiresAt = now + context.TimeToLive,
@@ -39,6 +40,13 @@ internal static class CapturedMessage
             Size = body.Length,
         };
     }
+
+    // Found here the error names the message; found by the database it would only fail the save.
+    private static string AtMost<T>(int limit, string value, string what)
+        where T : class
+        => value.Length <= limit
+            ? value
+            : throw new MessageException(typeof(T), $"The {what} of a message for the outbox may have at most {limit} characters; found {value.Length}.");
 
     private static MessageMetadata MetadataOf<T>(SendContext<T> context, bool published, OutboxOptions options)
         where T : class

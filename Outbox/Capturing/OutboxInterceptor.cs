@@ -50,6 +50,25 @@ internal sealed class OutboxInterceptor(IEnumerable<OutboxRegistration> registra
         return Task.CompletedTask;
     }
 
+    // A driver may use one transaction object again and again (Npgsql: one a connection), so each begin starts afresh.
+    DbTransaction IDbTransactionInterceptor.TransactionStarted(DbConnection connection, TransactionEndEventData eventData, DbTransaction result) => Forget(result);
+
+    ValueTask<DbTransaction> IDbTransactionInterceptor.TransactionStartedAsync(
+        DbConnection connection, TransactionEndEventData eventData, DbTransaction result, CancellationToken cancellationToken)
+        => ValueTask.FromResult(Forget(result));
+
+    DbTransaction IDbTransactionInterceptor.TransactionUsed(DbConnection connection, TransactionEventData eventData, DbTransaction result) => Forget(result);
+
+    ValueTask<DbTransaction> IDbTransactionInterceptor.TransactionUsedAsync(
+        DbConnection connection, TransactionEventData eventData, DbTransaction result, CancellationToken cancellationToken)
+        => ValueTask.FromResult(Forget(result));
+
+    private DbTransaction Forget(DbTransaction transaction)
+    {
+        _groups.Remove(transaction);
+        return transaction;
+    }
+
     private void AssignPartitions(DbContext? context)
     {
         if (context is null || RegistrationOf(context) is not { } registration)
@@ -58,9 +77,8 @@ internal sealed class OutboxInterceptor(IEnumerable<OutboxRegistration> registra
         Group? group = null;
         foreach (var row in CapturedIn(context, EntityState.Added))
         {
-            if (row.PartitionKey is { } key)
+            if (row.PartitionKey is not null)
             {
-                row.KeyHash = PartitionKeys.Hash(key);
                 row.Partition = PartitionKeys.Partition(row.KeyHash, registration.Options.PartitionCount);
             }
             else

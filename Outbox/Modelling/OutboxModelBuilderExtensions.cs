@@ -1,3 +1,4 @@
+using System.Linq.Expressions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
@@ -10,11 +11,12 @@ public static class OutboxModelBuilderExtensions
 {
     /// <summary>Adds everything: <see cref="InboxMessage"/>, <see cref="OutboxMessage"/>, <see cref="OutboxReplica"/> and <see cref="OutboxLease"/>.</summary>
     /// <param name="modelBuilder">The model.</param>
-    public static void AddTransactionalOutboxEntities(this ModelBuilder modelBuilder)
+    /// <param name="configure">Changes each of the tables, for example its schema.</param>
+    public static void AddTransactionalOutboxEntities(this ModelBuilder modelBuilder, Action<EntityTypeBuilder>? configure = null)
     {
-        modelBuilder.AddInboxStateEntity();
-        modelBuilder.AddOutboxMessageEntity();
-        modelBuilder.AddOutboxStateEntity();
+        modelBuilder.AddInboxStateEntity(configure);
+        modelBuilder.AddOutboxMessageEntity(configure);
+        modelBuilder.AddOutboxStateEntity(configure, configure);
     }
 
     /// <summary>Adds the inbox's table, <see cref="InboxMessage"/>.</summary>
@@ -40,32 +42,33 @@ public static class OutboxModelBuilderExtensions
         outbox.ToTable("OutboxMessage");
         outbox.HasKey(m => m.SequenceNumber);
         outbox.Property(m => m.SequenceNumber).ValueGeneratedOnAdd();
-        outbox.Property(m => m.PartitionKey).HasMaxLength(256);
+        outbox.Property(m => m.PartitionKey).HasMaxLength(OutboxMessage.MaxPartitionKey);
         outbox.Property(m => m.LastError).HasMaxLength(2048);
-        outbox.Property(m => m.MessageType).HasMaxLength(2048);
-        outbox.Property(m => m.DestinationAddress).HasMaxLength(1024);
-        outbox.Property(m => m.ContentType).HasMaxLength(256);
+        outbox.Property(m => m.MessageType).HasMaxLength(OutboxMessage.MaxMessageType);
+        outbox.Property(m => m.DestinationAddress).HasMaxLength(OutboxMessage.MaxAddress);
+        outbox.Property(m => m.ContentType).HasMaxLength(OutboxMessage.MaxContentType);
         outbox.Property(m => m.CreatedAt).HasConversion<UtcConverter>();
         outbox.Property(m => m.DueAt).HasConversion<UtcConverter>();
         outbox.Property(m => m.ClosedAt).HasConversion<UtcConverter>();
         outbox.Property(m => m.ExpiresAt).HasConversion<UtcConverter>();
 
-        // Each index holds only the rows its reader wants, so that a row which is sent at once pays for one.
-        outbox.HasIndex(m => new { m.Partition, m.SequenceNumber }, "IX_OutboxMessage_Ready")
-            .HasFilter("\"State\" = 0 AND \"DueAt\" IS NULL");
-        outbox.HasIndex(m => new { m.DueAt, m.SequenceNumber }, "IX_OutboxMessage_Due")
-            .HasFilter("\"DueAt\" IS NOT NULL");
-        outbox.HasIndex(m => new { m.Partition, m.KeyHash }, "IX_OutboxMessage_Holds")
-            .HasFilter("\"Holds\" = TRUE");
-        outbox.HasIndex(m => new { m.State, m.SequenceNumber }, "IX_OutboxMessage_Closed")
-            .HasFilter("\"State\" <> 0");
         configure?.Invoke(outbox);
+
+        // Each index holds only the rows its reader wants, so that a row which is sent at once pays for one. Last, since
+        // the filters are text and must name the columns as they were configured.
+        var (state, due, holds) = (Column(outbox, m => m.State), Column(outbox, m => m.DueAt), Column(outbox, m => m.Holds));
+        outbox.HasIndex(m => new { m.Partition, m.SequenceNumber }, "IX_OutboxMessage_Ready").HasFilter($"{state} = 0 AND {due} IS NULL");
+        outbox.HasIndex(m => new { m.DueAt, m.SequenceNumber }, "IX_OutboxMessage_Due").HasFilter($"{due} IS NOT NULL");
+        outbox.HasIndex(m => new { m.Partition, m.KeyHash }, "IX_OutboxMessage_Holds").HasFilter($"{holds} = TRUE");
+        outbox.HasIndex(m => new { m.State, m.SequenceNumber }, "IX_OutboxMessage_Closed").HasFilter($"{state} <> 0");
     }
 
     /// <summary>Adds the tables by which the replicas share the relaying, <see cref="OutboxReplica"/> and <see cref="OutboxLease"/>.</summary>
     /// <param name="modelBuilder">The model.</param>
     /// <param name="configure">Changes the replica table's name, schema or columns.</param>
-    public static void AddOutboxStateEntity(this ModelBuilder modelBuilder, Action<EntityTypeBuilder<OutboxReplica>>? configure = null)
+    /// <param name="configureLease">Changes the lease table's name, schema or columns.</param>
+    public static void AddOutboxStateEntity(
+        this ModelBuilder modelBuilder, Action<EntityTypeBuilder<OutboxReplica>>? configure = null, Action<EntityTypeBuilder<OutboxLease>>? configureLease = null)
     {
         var replica = modelBuilder.Entity<OutboxReplica>();
         replica.ToTable("OutboxReplica");
@@ -80,7 +83,11 @@ public static class OutboxModelBuilderExtensions
 
         // Removing a dead replica frees its partitions in the same statement.
         lease.HasOne<OutboxReplica>().WithMany().HasForeignKey(l => l.Owner).OnDelete(DeleteBehavior.SetNull);
+        configureLease?.Invoke(lease);
     }
+
+    private static string Column<TProperty>(EntityTypeBuilder<OutboxMessage> outbox, Expression<Func<OutboxMessage, TProperty>> property)
+        => $"\"{outbox.Property(property).Metadata.GetColumnName()}\"";
 
     /// <summary>Times are UTC in every row; SQLite would otherwise give them back without saying so.</summary>
     private sealed class UtcConverter() : ValueConverter<DateTime, DateTime>(

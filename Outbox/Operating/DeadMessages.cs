@@ -53,7 +53,7 @@ internal sealed class DeadMessages<TDbContext>(OutboxStore<TDbContext> store, Ou
             set => set
                 .SetProperty(m => m.State, OutboxMessageState.Pending)
                 .SetProperty(m => m.DueAt, now)
-                .SetProperty(m => m.ExpiresAt, now),
+                .SetProperty(m => m.ExpiresAt, DateTime.UnixEpoch),          // long ago by every replica's clock
             cancellationToken).ConfigureAwait(false);
         registration.WakeUp.Raise();
         return gone + expired;

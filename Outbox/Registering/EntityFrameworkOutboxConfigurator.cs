@@ -67,6 +67,12 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
         if (services.Any(s => s.ServiceType == typeof(OutboxRegistration<TDbContext>)))
             throw new ConfigurationException($"The outbox of {typeof(TDbContext).Name} must be added once; AddEntityFrameworkOutbox<{typeof(TDbContext).Name}> was called twice.");
 
+        if (Array.Find(services.GetType().GetInterfaces(), IsTypedBus) is { } typed)
+        {
+            throw new ConfigurationException(
+                $"The outbox of {typeof(TDbContext).Name} must be added to the default bus (AddMassTransit); found {typed.GetGenericArguments()[0].Name}. Its messages would go to the default bus all the same.");
+        }
+
         configure?.Invoke(this);
         if (Options.Problems().ToArray() is { Length: > 0 } problems)
             throw new ConfigurationException($"The options of the outbox of {typeof(TDbContext).Name} are not valid: {string.Join(' ', problems)}");
@@ -90,6 +96,9 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
         services.AddScoped<IOutboxFactory<TDbContext>, OutboxFactory<TDbContext>>();
         services.AddScoped(provider => provider.GetRequiredService<IOutboxFactory<TDbContext>>().For(provider.GetRequiredService<TDbContext>()));
     }
+
+    private static bool IsTypedBus(Type type)
+        => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IBusRegistrationConfigurator<>) && type.GetGenericArguments()[0] != typeof(IBus);
 
     private void RegisterInbox()
     {

@@ -31,19 +31,22 @@ public static class OutboxRegistrationExtensions
 
     /// <summary>Chooses the partition key of this message: messages of one key keep their order.</summary>
     /// <param name="context">The message being published or sent.</param>
-    /// <param name="key">The key, at most 256 characters.</param>
+    /// <param name="key">The key. All of it counts; its first 256 characters are kept for people to read.</param>
     public static void SetOutboxPartitionKey(this SendContext context, string key)
         => context.AddOrUpdatePayload(() => new PartitionKey(key), _ => new PartitionKey(key));
 
     /// <summary>Says that the database is PostgreSQL. Optional: the provider is recognised from the DbContext.</summary>
     /// <param name="configurator">The outbox.</param>
-    public static IEntityFrameworkOutboxConfigurator UsePostgres(this IEntityFrameworkOutboxConfigurator configurator) => configurator;
+    /// <param name="enableSchemaCaching">Accepted for familiarity: the names of the tables are always read once.</param>
+    public static IEntityFrameworkOutboxConfigurator UsePostgres(this IEntityFrameworkOutboxConfigurator configurator, bool enableSchemaCaching = true) => configurator;
 
     /// <summary>Says that the database is SQLite. Optional: the provider is recognised from the DbContext.</summary>
     /// <param name="configurator">The outbox.</param>
-    public static IEntityFrameworkOutboxConfigurator UseSqlite(this IEntityFrameworkOutboxConfigurator configurator) => configurator;
+    /// <param name="enableSchemaCaching">Accepted for familiarity: the names of the tables are always read once.</param>
+    public static IEntityFrameworkOutboxConfigurator UseSqlite(this IEntityFrameworkOutboxConfigurator configurator, bool enableSchemaCaching = true) => configurator;
 
     /// <summary>Says that the database is SQL Server. Optional: the provider is recognised from the DbContext.</summary>
     /// <param name="configurator">The outbox.</param>
-    public static IEntityFrameworkOutboxConfigurator UseSqlServer(this IEntityFrameworkOutboxConfigurator configurator) => configurator;
+    /// <param name="enableSchemaCaching">Accepted for familiarity: the names of the tables are always read once.</param>
+    public static IEntityFrameworkOutboxConfigurator UseSqlServer(this IEntityFrameworkOutboxConfigurator configurator, bool enableSchemaCaching = true) => configurator;
 }

@@ -1,8 +1,9 @@
+using System.Data.Common;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Outbox.Capturing;
 using Outbox.Databases;
 
@@ -10,13 +11,14 @@ namespace Outbox.Registering;
 
 /// <summary>Looks once, at the start, for what would otherwise lose messages without an error.</summary>
 internal sealed class OutboxStartUp<TDbContext>(
-    IServiceScopeFactory scopes, OutboxStore<TDbContext> store, OutboxInterceptor interceptor, IEnumerable<OutboxRegistration> registrations, IEnumerable<BusOutbox> busOutboxes)
+    OutboxStore<TDbContext> store, OutboxInterceptor interceptor, OutboxRegistration<TDbContext> registration,
+    IEnumerable<OutboxRegistration> registrations, IEnumerable<BusOutbox> busOutboxes, ILogger<OutboxStartUp<TDbContext>> logger)
     : IHostedService
     where TDbContext : DbContext
 {
     private static readonly string Context = typeof(TDbContext).Name;
 
-    public Task StartAsync(CancellationToken cancellationToken)
+    public async Task StartAsync(CancellationToken cancellationToken)
     {
         if (busOutboxes.Any() && registrations.Count() > 1)
         {
@@ -25,8 +27,7 @@ internal sealed class OutboxStartUp<TDbContext>(
                 + $"Remove UseBusOutbox() and publish through IOutbox<{Context}>, which says which DbContext is meant.");
         }
 
-        using var scope = scopes.CreateScope();
-        var dbContext = scope.ServiceProvider.GetRequiredService<TDbContext>();
+        await using var scope = store.Open(out var dbContext).ConfigureAwait(false);
 
         var hooked = dbContext.GetService<IDbContextOptions>().FindExtension<CoreOptionsExtension>()?.Interceptors?.Contains(interceptor) ?? false;
         if (!hooked)
@@ -37,8 +38,39 @@ internal sealed class OutboxStartUp<TDbContext>(
         }
 
         store.Bind(dbContext);
-        return Task.CompletedTask;
+
+        // Where a relay runs it looks for itself, as soon as the database answers.
+        if (!registration.Options.DeliveryServiceEnabled)
+            await CheckPartitionCount(dbContext, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Rows stored in a partition that nobody leases would never be sent.</summary>
+    private async Task CheckPartitionCount(DbContext dbContext, CancellationToken cancellationToken)
+    {
+        int found;
+        try
+        {
+            found = await dbContext.Set<OutboxLease>().CountAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (DbException exception)
+        {
+            logger.PartitionsNotChecked(Context, registration.Options.PartitionCount, exception.Message);
+            return;
+        }
+
+        // None yet: the first relay makes as many as it is configured with, and refuses another number itself.
+        if (found > 0 && found != registration.Options.PartitionCount)
+        {
+            throw new ConfigurationException(
+                $"The outbox of {Context} is configured with {registration.Options.PartitionCount} partitions (OutboxOptions.PartitionCount); its database has {found}.");
+        }
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+}
+
+internal static partial class OutboxStartUpLog
+{
+    [LoggerMessage(1001, LogLevel.Information, "The outbox of {DbContext} expects {Partitions} partitions; the database could not be asked yet: {Reason}")]
+    public static partial void PartitionsNotChecked(this ILogger logger, string dbContext, int partitions, string reason);
 }

@@ -203,6 +203,130 @@ public abstract class CaptureSuite
     }
 
     [SkippableFact]
+    public async Task Transactions_on_one_pooled_connection_are_keys_of_their_own()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Host(database);
+
+        // One after the other: each takes the same connection out of the driver's pool.
+        for (var number = 1; number <= 3; number++)
+        {
+            await host.InScope(async (db, outbox) =>
+            {
+                await using var transaction = await db.Database.BeginTransactionAsync();
+                await outbox.Publish(new OrderPlaced(number));
+                await db.SaveChangesAsync();
+                await transaction.CommitAsync();
+            });
+        }
+
+        (await host.Rows()).Select(r => r.KeyHash).Distinct().Count().ShouldBe(3);
+    }
+
+    [SkippableFact]
+    public async Task Two_outboxes_in_one_database_keep_to_their_own_partitions()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Host(database, o =>
+        {
+            o.Services = services => services.AddDbContext<DepotDb>(database.Configure);
+            o.Bus = bus => bus.AddEntityFrameworkOutbox<DepotDb>(x =>
+            {
+                x.DisableDeliveryService();
+                x.Options.PartitionCount = 1;
+            });
+        });
+
+        for (var number = 1; number <= 8; number++)
+        {
+            await host.InScope((db, outbox) => StoreIn(db, outbox, new OrderPlaced(number)));
+            await using var scope = host.Services.CreateAsyncScope();
+            await StoreIn(scope.ServiceProvider.GetRequiredService<DepotDb>(), scope.ServiceProvider.GetRequiredService<IOutbox<DepotDb>>(), new PackOrder(number));
+        }
+
+        (await host.Rows()).Where(r => r.MessageType.Contains("PackOrder", StringComparison.Ordinal)).ShouldAllBe(r => r.Partition == 0);
+
+        static async Task StoreIn<TMessage>(DbContext db, IPublishEndpoint outbox, TMessage message)
+            where TMessage : class
+        {
+            await using var transaction = await db.Database.BeginTransactionAsync();
+            await outbox.Publish(message);
+            await db.SaveChangesAsync();
+            await transaction.CommitAsync();
+        }
+    }
+
+    [SkippableFact]
+    public async Task A_long_key_counts_as_a_whole_and_is_shown_in_part()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Host(database);
+        var start = new string('k', 300);
+
+        await host.InScope(async (db, outbox) =>
+        {
+            await outbox.Publish(new OrderPlaced(1), context => context.SetOutboxPartitionKey(start + "1"));
+            await outbox.Publish(new OrderPlaced(2), context => context.SetOutboxPartitionKey(start + "2"));
+            await db.SaveChangesAsync();
+        });
+
+        var rows = await host.Rows();
+        rows.Select(r => r.PartitionKey).Distinct(StringComparer.Ordinal).ShouldBe([start[..256]]);
+        rows.Select(r => r.KeyHash).ShouldBe([PartitionKeys.Hash(start + "1"), PartitionKeys.Hash(start + "2")]);
+    }
+
+    [SkippableFact]
+    public async Task An_address_that_is_too_long_is_refused_when_it_is_used()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Host(database);
+
+        await host.InScope(async (db, outbox) =>
+        {
+            var error = await Should.ThrowAsync<MessageException>(() => outbox.Send(new Uri("queue:" + new string('q', 1100)), new PackOrder(1)));
+            error.Message.ShouldContain("destination address");
+            db.ChangeTracker.Entries<OutboxMessage>().ShouldBeEmpty();
+        });
+    }
+
+    [SkippableFact]
+    public async Task A_process_that_only_stores_must_know_the_number_of_partitions()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Host(database);
+        await host.InScope(async (db, _) =>
+        {
+            db.AddRange(Enumerable.Range(0, 4).Select(p => new OutboxLease { Partition = p }));
+            await db.SaveChangesAsync();
+        });
+
+        var error = await Should.ThrowAsync<ConfigurationException>(() => Host(database));
+
+        error.Message.ShouldContain("configured with 16 partitions");
+        error.Message.ShouldContain("its database has 4");
+    }
+
+    [SkippableFact]
+    public async Task Tables_and_columns_may_have_other_names()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Host(database, o =>
+        {
+            o.Services = services => services.AddDbContext<RenamedDb>(database.Configure);
+            o.Bus = bus => bus.AddEntityFrameworkOutbox<RenamedDb>(x => x.DisableDeliveryService());
+            o.CreateTables = false;
+        });
+
+        await using var scope = host.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<RenamedDb>();
+        await db.Database.EnsureCreatedAsync();
+        await scope.ServiceProvider.GetRequiredService<IOutbox<RenamedDb>>().Publish(new OrderPlaced(1));
+        await db.SaveChangesAsync();
+
+        (await scope.ServiceProvider.GetRequiredService<IOutboxStatistics<RenamedDb>>().Get()).Ready.ShouldBe(1);
+    }
+
+    [SkippableFact]
     public async Task A_key_decides_the_partition_whoever_stores_the_message()
     {
         await using var database = await NewDatabase();
@@ -420,6 +544,22 @@ public abstract class CaptureSuite
             await transaction.CommitAsync();
             await woken;
         });
+    }
+
+    private sealed class RenamedDb(DbContextOptions<RenamedDb> options) : DbContext(options)
+    {
+        protected override void OnModelCreating(ModelBuilder modelBuilder)
+        {
+            modelBuilder.AddInboxStateEntity(inbox => inbox.ToTable("inbox"));
+            modelBuilder.AddOutboxMessageEntity(outbox =>
+            {
+                outbox.ToTable("outbox_message");
+                outbox.Property(m => m.State).HasColumnName("state");
+                outbox.Property(m => m.DueAt).HasColumnName("due_at");
+                outbox.Property(m => m.Holds).HasColumnName("holds");
+            });
+            modelBuilder.AddOutboxStateEntity(replica => replica.ToTable("outbox_replica"), lease => lease.ToTable("outbox_lease"));
+        }
     }
 
     private sealed class RetryOnceFactory(ExecutionStrategyDependencies dependencies) : IExecutionStrategyFactory
