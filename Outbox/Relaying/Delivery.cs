@@ -18,12 +18,12 @@ internal sealed class Delivery(StoredMessage message, Func<bool> mayStart, TimeP
     public static readonly SerializedMessageBody Placeholder = new();
 
     private readonly CancellationTokenSource _givenUp = new();
-    private readonly MessageMetadata _metadata = MessageMetadata.FromJson(message.Metadata);
+    private readonly StoredMetadata _stored = StoredMetadata.Of(message);
 
     public StoredMessage Message => message;
 
     /// <summary>Whether the message goes where its type is published to.</summary>
-    public bool IsPublished => _metadata.Published;
+    public bool IsPublished => _stored.Metadata.Published;
 
     /// <summary>When the sending began, as a timestamp.</summary>
     public long StartedAt { get; } = time.GetTimestamp();
@@ -83,27 +83,28 @@ internal sealed class Delivery(StoredMessage message, Func<bool> mayStart, TimeP
 
     private void Fill(SendContext<SerializedMessageBody> context)
     {
+        var metadata = _stored.Metadata;
         context.MessageId = message.MessageId;
-        context.RequestId = _metadata.RequestId;
+        context.RequestId = metadata.RequestId;
         context.ConversationId = message.ConversationId;
         context.CorrelationId = message.CorrelationId;
-        context.InitiatorId = _metadata.InitiatorId;
-        context.SourceAddress = _metadata.SourceAddress;
-        context.ResponseAddress = _metadata.ResponseAddress;
-        context.FaultAddress = _metadata.FaultAddress;
-        context.SupportedMessageTypes = message.MessageType.Split(';');
+        context.InitiatorId = metadata.InitiatorId;
+        context.SourceAddress = metadata.SourceAddress;
+        context.ResponseAddress = metadata.ResponseAddress;
+        context.FaultAddress = metadata.FaultAddress;
+        context.SupportedMessageTypes = _stored.MessageTypes;
         if (message.ExpiresAt is { } expires)
             context.TimeToLive = expires - time.GetUtcNow().UtcDateTime;
 
         // The trace continues by its header: the relay has no activity of its own while it sends.
-        foreach (var (name, value) in _metadata.Headers ?? [])
+        foreach (var (name, value) in metadata.Headers ?? [])
             context.Headers.Set(name, MessageMetadata.Plain(value), true);
 
         if (context is TransportSendContext transport)
         {
-            if (_metadata.Properties is { } properties)
-                transport.ReadPropertiesFrom(properties.ToDictionary(p => p.Key, p => MessageMetadata.Plain(p.Value)!, StringComparer.OrdinalIgnoreCase));
-            transport.Mandatory = _metadata.Mandatory;         // after the properties, which reset it
+            if (_stored.Properties is { } properties)
+                transport.ReadPropertiesFrom(properties);
+            transport.Mandatory = metadata.Mandatory;          // after the properties, which reset it
         }
 
         context.Serializer = new StoredBody(this);

@@ -76,7 +76,7 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
     /// <summary>Gives up what the broker does not answer, and closes when it cannot even be reached.</summary>
     public void GiveUpLate()
     {
-        foreach (var delivery in _underway.Values)
+        foreach (var (_, delivery) in _underway)
         {
             var age = time.GetElapsedTime(delivery.StartedAt);
             if (age >= options.MessageDeliveryTimeout)
@@ -89,7 +89,7 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
     /// <summary>Gives up whatever is still on its way.</summary>
     public void GiveUpAll()
     {
-        foreach (var delivery in _underway.Values)
+        foreach (var (_, delivery) in _underway)
             delivery.GiveUp();
     }
 

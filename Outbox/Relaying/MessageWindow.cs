@@ -28,11 +28,12 @@ internal sealed class MessageWindow(int limit, int laneLimit)
     /// <summary>Messages whose end is not taken yet.</summary>
     public int SettledCount { get; private set; }
 
-    /// <summary>The numbers of all messages in the window, for a read to leave out.</summary>
-    public IReadOnlyCollection<long> Known()
+    /// <summary>The numbers of the messages in the window, for a read to leave out.</summary>
+    /// <param name="after">Where the read starts: it cannot meet those before.</param>
+    public IReadOnlyCollection<long> Known(long after = 0)
     {
         lock (_gate)
-            return [.. _known.Keys];
+            return [.. _known.Keys.Where(number => number > after)];
     }
 
     /// <summary>The partitions that have messages in the window.</summary>

@@ -23,11 +23,15 @@ internal sealed class PartitionPosition(TimeSpan lookBack)
 
     /// <summary>The number after which the next read starts.</summary>
     /// <param name="now">The owner's monotonic clock.</param>
-    public long Start(TimeSpan now)
+    /// <param name="onward">
+    /// Goes on at the highest number while there is more: in the middle of a backlog late rows can wait for the next read
+    /// that looks back.
+    /// </param>
+    public long Start(TimeSpan now, bool onward = false)
     {
         while (_trail.TryPeek(out var step) && now - step.At >= lookBack)
             _settled = _trail.Dequeue().Position;
-        return Math.Min(_settled, _floor ?? long.MaxValue);
+        return Math.Min(onward && HasMore ? Highest : _settled, _floor ?? long.MaxValue);
     }
 
     /// <summary>Remembers a read.</summary>

@@ -5,9 +5,13 @@ namespace Outbox.Relaying;
 /// <summary>Brings ready rows into the window: what is due enters, then every partition is read from its position.</summary>
 internal sealed class Reading(MessageWindow window, MessageTable table, OutboxOptions options, TimeProvider time)
 {
+    // While a backlog is read, walking over what was just sent is left to a few reads a second.
+    private static readonly TimeSpan LookBackPeriod = TimeSpan.FromMilliseconds(250);
+
     private readonly Dictionary<int, PartitionPosition> _positions = [];
     private readonly FullLook _fullLook = new();
     private IReadOnlyList<int> _followed = [];
+    private TimeSpan _lookBackAt;
     private int _rotation;
 
     /// <summary>When the next row enters, as of the last read.</summary>
@@ -82,9 +86,13 @@ internal sealed class Reading(MessageWindow window, MessageTable table, OutboxOp
 
     private async Task<int> ReadFrom(TimeSpan now, CancellationToken cancellationToken)
     {
+        var onward = now < _lookBackAt;
+        if (!onward)
+            _lookBackAt = now + LookBackPeriod;
         var reads = Shares.Of(options.QueryMessageLimit, [.. _positions.Select(p => (p.Key, p.Value.HasMore))], _rotation++)
-            .Select(s => new PartitionRead(s.Partition, _positions[s.Partition].Start(now), s.Take)).ToList();
-        var rows = await table.Read(reads, window.Known(), window.FullKeys(), cancellationToken).ConfigureAwait(false);
+            .Select(s => new PartitionRead(s.Partition, _positions[s.Partition].Start(now, onward), s.Take)).ToList();
+        var first = reads.Min(r => r.After);
+        var rows = await table.Read(reads, window.Known(after: first), window.FullKeys(), cancellationToken).ConfigureAwait(false);
         (NextDue, Replicas) = (rows.NextDue, rows.Replicas);
 
         var byPartition = rows.Messages.ToLookup(m => m.Partition, m => m.SequenceNumber);

@@ -15,9 +15,11 @@ internal sealed class Relay(
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan StartPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan Linger = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan InspectPeriod = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan StopStep = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan StartUp = TimeSpan.FromSeconds(2);
 
+    private TimeSpan _inspectAt = TimeSpan.MinValue;
     private TimeSpan _pollAt = TimeSpan.MinValue;
     private TimeSpan _claimAt = TimeSpan.MinValue;
     private TimeSpan? _settledSince;
@@ -29,7 +31,14 @@ internal sealed class Relay(
     /// <param name="cancellationToken">Gives up.</param>
     public async Task<RelayPass> RunOnce(bool look, CancellationToken cancellationToken)
     {
-        dispatch.GiveUpLate();
+        if (Now >= _inspectAt)
+        {
+            _inspectAt = Now + InspectPeriod;
+            dispatch.GiveUpLate();
+            if (!link.IsHealthy)
+                dispatch.Close();
+        }
+
         if (!await MaySend(cancellationToken).ConfigureAwait(false))
         {
             var (doneMeanwhile, failedMeanwhile) = await settlement.Write(cancellationToken).ConfigureAwait(false);
@@ -83,7 +92,7 @@ internal sealed class Relay(
     private async Task<bool> MaySend(CancellationToken cancellationToken)
     {
         var term = membership.Term;
-        if (term is not { IsOver: false } || !link.IsHealthy)
+        if (term is not { IsOver: false })
             dispatch.Close();
         if (dispatch.IsOpen)
             return true;
@@ -183,7 +192,14 @@ internal sealed class Relay(
 
     private TimeSpan PauseAfterPass()
     {
-        if (reading.HasMore && dispatch.HasRoom)
+        if (!dispatch.HasRoom)
+        {
+            // The answer that makes room wakes the loop.
+            dispatch.IsHungry = true;
+            return Linger;
+        }
+
+        if (reading.HasMore)
             return TimeSpan.Zero;
         var pause = _pollAt - Now;
         if (window.SettledCount > 0 && Linger < pause)

@@ -58,6 +58,17 @@ public sealed class PartitionPositionTests
     }
 
     [Fact]
+    public void In_the_middle_of_a_backlog_a_read_goes_on_at_the_highest_row()
+    {
+        Read(0, highest: 100, hasMore: true);
+
+        _position.Start(Second, onward: true).ShouldBe(100);
+        _position.Start(Second).ShouldBe(0);
+        Read(1, highest: 120);
+        _position.Start(Second, onward: true).ShouldBe(0);
+    }
+
+    [Fact]
     public void The_trail_stays_short_however_often_it_is_read()
     {
         for (var i = 0; i < 100_000; i++)
