@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Configuration.Memory;
 using Notifications;
 using ServiceDefaults;
@@ -8,6 +10,8 @@ namespace Local;
 /// <summary>Everything in one process, with no install: a file per module and a transport within the process.</summary>
 internal static class LocalSettings
 {
+    public const int DefaultPort = 5080;
+
     // The terminal is for the tour; the environment can ask for more.
     private static readonly Dictionary<string, string?> QuietLogs = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -17,15 +21,14 @@ internal static class LocalSettings
     public static void AddLocalSettings(this WebApplicationBuilder builder)
     {
         builder.Configuration.Sources.Insert(1, new MemoryConfigurationSource { InitialData = QuietLogs });
-        if (Port(builder.Configuration) is { } port)
-        {
-            builder.WebHost.UseUrls($"http://localhost:{port}");
-        }
+        var port = Port(builder.Configuration);
+        RefuseTaken(port);
+        builder.WebHost.UseUrls($"http://localhost:{port}");
 
         var folder = builder.Configuration["LOCAL_DATA"];
         var data = new DataFolder(string.IsNullOrWhiteSpace(folder) ? "data" : folder);
-        builder.Services.AddSingleton(_ => data);
-        builder.Services.AddScoped<IStartStep>(services => services.GetRequiredService<DataFolder>());
+        builder.Services.AddSingleton(data);
+        builder.Services.AddSingleton<IStartStep>(_ => data);   // singleton: a scope would give the folder back
 
         // Last, so that they win: what this process is does not depend on settings made for the separate services.
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase)
@@ -39,16 +42,30 @@ internal static class LocalSettings
         });
     }
 
-    private static int? Port(IConfiguration configuration)
+    private static int Port(IConfiguration configuration)
     {
         var value = configuration["LOCAL_PORT"];
         if (string.IsNullOrWhiteSpace(value))
         {
-            return null;
+            return DefaultPort;
         }
 
         return int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and < 65536
             ? port
             : throw new StartException($"LOCAL_PORT is '{value}': expected a number from 1 to 65535.");
+    }
+
+    // The server would find out by itself, and say so at length.
+    private static void RefuseTaken(int port)
+    {
+        using var probe = new TcpListener(IPAddress.Loopback, port);
+        try
+        {
+            probe.Start();
+        }
+        catch (SocketException exception)
+        {
+            throw new StartException($"port {port} cannot be listened on ({exception.Message}). LOCAL_PORT names another.", exception);
+        }
     }
 }

@@ -6,7 +6,7 @@ using Users;
 
 return await Service.Run(
     args,
-    port: 5080,
+    port: LocalSettings.DefaultPort,
     add: builder =>
     {
         builder.AddLocalSettings();

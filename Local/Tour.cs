@@ -5,7 +5,7 @@ internal static class Tour
 {
     public static void PrintTour(this WebApplication app) => app.Lifetime.ApplicationStarted.Register(() =>
     {
-        var address = app.Urls.FirstOrDefault() ?? "http://localhost:5080";
+        var address = app.Urls.First();
         var data = app.Services.GetRequiredService<DataFolder>();
         Console.WriteLine(
             $$"""
