@@ -1,0 +1,7 @@
+namespace Services.Tests;
+
+internal static class Keys
+{
+    /// <summary>The API key of the receiver <c>default</c>.</summary>
+    public const string Receiver = "rk_test_0123456789abcdefghijklmnopqrstuvwxyz";
+}
