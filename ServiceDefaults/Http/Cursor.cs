@@ -45,7 +45,14 @@ public sealed record Cursor(long Position, Guid Id)
             return false;
         }
 
-        cursor = new Cursor(BinaryPrimitives.ReadInt64BigEndian(bytes), new Guid(bytes[8..PayloadLength]));
+        // A place in time or a number in a row: whoever computed the check for anything else made it up.
+        var position = BinaryPrimitives.ReadInt64BigEndian(bytes);
+        if (position < 0 || position > DateTime.MaxValue.Ticks)
+        {
+            return false;
+        }
+
+        cursor = new Cursor(position, new Guid(bytes[8..PayloadLength]));
         return true;
     }
 

@@ -3,6 +3,8 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace ServiceDefaults;
 
@@ -35,6 +37,11 @@ public static class ServiceBus
 
             if (broker is null)
             {
+                if (modules.Length == 1)
+                {
+                    builder.Services.AddHostedService<AloneWarning>();
+                }
+
                 bus.UsingInMemory((context, transport) => transport.ConfigureEndpoints(context));
             }
             else
@@ -67,4 +74,22 @@ public static class ServiceBus
     }
 
     private sealed record Transport(bool InProcess);
+
+    /// <summary>A service on its own has nobody to talk to in its own process: more likely a setting was forgotten.</summary>
+    private sealed class AloneWarning(ILogger<AloneWarning> logger) : IHostedService
+    {
+        public Task StartAsync(CancellationToken cancellationToken)
+        {
+            logger.MessagesStayHere(Settings.EnvironmentName(Key));
+            return Task.CompletedTask;
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}
+
+internal static partial class ServiceBusLog
+{
+    [LoggerMessage(1, LogLevel.Warning, "{Setting} is not set: messages stay within this process and reach no other service")]
+    public static partial void MessagesStayHere(this ILogger logger, string setting);
 }

@@ -8,7 +8,7 @@ public static class ServiceOutbox
 {
     // Both count the time that the process runs. The inbox remembers longer than the outbox keeps: what is sent again
     // at a start must be recognised.
-    private static readonly TimeSpan Kept = TimeSpan.FromHours(12);
+    private static readonly TimeSpan Kept = TimeSpan.FromHours(1);
     private static readonly TimeSpan Remembered = TimeSpan.FromDays(1);
 
     /// <summary>Adds a module's outbox, and has it keep what it sent when the transport would forget it.</summary>
