@@ -112,6 +112,30 @@ public abstract class FaultedDeliveriesTests(Func<Task<TestDatabase>> create) : 
         await Eventually.Get(() => Row(host, id), m => m.State == OutboxMessageState.Dead);
     }
 
+    [SkippableFact]
+    public async Task A_failed_activity_is_an_outcome_of_its_routing_slip_and_not_a_lost_message()
+    {
+        await using var host = await Start(setUp: Keeping with
+        {
+            Bus = x => x.AddExecuteActivity<InboxFailureTests.BreakingActivity, InboxFailureTests.BreakingArguments>(),
+            Endpoints = (bus, context) => bus.ReceiveEndpoint("breaking", e =>
+            {
+                e.UseEntityFrameworkOutbox<LedgerDb>(context);
+                e.ConfigureExecuteActivity(context, typeof(InboxFailureTests.BreakingActivity));
+            }),
+        });
+        var id = NewId.NextGuid();
+        await Insert(host, id, OutboxMessageState.Sent);
+        var slip = new RoutingSlipBuilder(NewId.NextGuid());
+        slip.AddActivity("breaking", new Uri("queue:breaking"));
+
+        await (await host.Bus.GetSendEndpoint(new Uri("queue:breaking"))).Send(slip.Build(), c => c.MessageId = id);
+        await host.Reported.Received.WaitForCount(1);
+
+        host.Reported.Faulted.Count.ShouldBe(1);
+        (await Row(host, id)).State.ShouldBe(OutboxMessageState.Sent);
+    }
+
     private static Task<OutboxMessage> Row(InboxHost host, Guid id) => host.Read(db => db.Outgoing.AsNoTracking().SingleAsync(m => m.MessageId == id));
 
     private static Task<int> Insert(InboxHost host, Guid id, OutboxMessageState state) => host.Read(db =>

@@ -43,16 +43,19 @@ internal sealed class InboxHost : IAsyncDisposable
                 setUp.Outbox(o);
             });
             setUp.Bus(x);
+            if (setUp.RabbitMq is { } broker)
+            {
+                x.UsingRabbitMq((context, bus) =>
+                {
+                    bus.Host(broker);
+                    bus.ReceiveEndpoint("inbox", e => Receive(e, context, setUp));
+                });
+                return;
+            }
+
             x.UsingInMemory((context, bus) =>
             {
-                bus.ReceiveEndpoint("inbox", e =>
-                {
-                    setUp.Before(e, context);
-                    e.UseEntityFrameworkOutbox<LedgerDb>(context);
-                    setUp.After(e, context);
-                    e.ConfigureConsumers(context);
-                    e.ConfigureSagas(context);
-                });
+                bus.ReceiveEndpoint("inbox", e => Receive(e, context, setUp));
                 setUp.Endpoints(bus, context);
             });
         });
@@ -104,6 +107,15 @@ internal sealed class InboxHost : IAsyncDisposable
             foreach (var (name, value) in headers)
                 context.Headers.Set(name, value);
         });
+    }
+
+    private static void Receive(IReceiveEndpointConfigurator endpoint, IRegistrationContext context, InboxSetUp setUp)
+    {
+        setUp.Before(endpoint, context);
+        endpoint.UseEntityFrameworkOutbox<LedgerDb>(context);
+        setUp.After(endpoint, context);
+        endpoint.ConfigureConsumers(context);
+        endpoint.ConfigureSagas(context);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,6 +1,7 @@
+using System.Data.Common;
 using System.Text.Json;
 using MassTransit;
-using Microsoft.Extensions.DependencyInjection;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Outbox.Testing;
 
 namespace Outbox.ConformanceTests.Receiving;
@@ -201,6 +202,60 @@ public abstract class InboxRedeliveryTests(Func<Task<TestDatabase>> create) : In
         copy.ExpiresAt!.Value.ShouldBe(copy.CreatedAt + TimeSpan.FromMinutes(10), TimeSpan.FromSeconds(10));
     }
 
+    [SkippableFact]
+    public async Task While_the_database_is_away_the_message_waits_instead_of_failing()
+    {
+        var outage = new Outage();
+        await using var host = await Start(
+            (_, _) =>
+            {
+                outage.On = true;
+                throw new InvalidOperationException("not now");
+            },
+            Redelivering() with { Database = o => o.AddInterceptors(outage) });
+
+        await host.Deliver(NewId.NextGuid(), new Credit("x"));
+        await outage.Refused.WaitForCount(2);
+        host.Reported.Received.Count.ShouldBe(0, "not acknowledged");
+
+        outage.On = false;
+        await host.Reported.Received.WaitForCount(1);
+        (await host.Outgoing()).Count.ShouldBe(1);
+        (await host.Inbox()).ShouldHaveSingleItem().Pass.ShouldBe(1);
+        host.Reported.Faulted.Count.ShouldBe(0);
+    }
+
+    [SkippableFact]
+    public async Task The_relay_brings_the_message_back_when_it_is_due()
+    {
+        var passes = new SignalLog<int>();
+        await using var host = await Start(
+            async (context, db) =>
+            {
+                passes.Add(context.GetRedeliveryCount());
+                await Credit(context, db);
+                if (passes.Count < 3)
+                    throw new InvalidOperationException("not now");
+            },
+            new InboxSetUp
+            {
+                Outbox = o =>
+                {
+                    o.Options.DeliveryServiceEnabled = true;
+                    o.AllowUnrouted<Credited>();
+                },
+                Before = (endpoint, _) => endpoint.UseDelayedRedelivery(r => r.Intervals(50, 100)),
+            });
+
+        await host.Deliver(NewId.NextGuid(), new Credit("third pass"));
+        await host.Reported.Received.WaitForCount(3);
+
+        passes.Values.ShouldBe([0, 1, 2]);
+        (await host.Entries()).ShouldBe(["third pass"]);
+        (await host.Inbox()).ShouldHaveSingleItem().ConsumedAt.ShouldNotBeNull();
+        host.Reported.Faulted.Count.ShouldBe(0);
+    }
+
     private static Task Breaking(ConsumeContext<Credit> context, LedgerDb db)
     {
         db.Entries.Add(new Entry { Text = "must not be stored" });
@@ -211,6 +266,28 @@ public abstract class InboxRedeliveryTests(Func<Task<TestDatabase>> create) : In
     {
         Before = (endpoint, _) => endpoint.UseDelayedRedelivery(r => r.Intervals(TimeSpan.FromMinutes(1))),
     };
+
+    private sealed class Outage : DbCommandInterceptor
+    {
+        public bool On { get; set; }
+
+        public SignalLog<string> Refused { get; } = new();
+
+        public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
+            DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
+        {
+            if (!On)
+                return ValueTask.FromResult(result);
+
+            Refused.Add(command.CommandText);
+            throw new Gone();
+        }
+    }
+
+    private sealed class Gone() : DbException("The connection was lost.")
+    {
+        public override bool IsTransient => true;
+    }
 
     private static Dictionary<string, string> Headers(OutboxMessage row)
     {

@@ -22,5 +22,8 @@ internal sealed record InboxSetUp
     /// <summary>More endpoints.</summary>
     public Action<IInMemoryBusFactoryConfigurator, IBusRegistrationContext> Endpoints { get; init; } = (_, _) => { };
 
+    /// <summary>The broker; null for the transport within the process.</summary>
+    public Uri? RabbitMq { get; init; }
+
     public Action<DbContextOptionsBuilder> Database { get; init; } = _ => { };
 }
