@@ -8,15 +8,16 @@ using Outbox.Telemetry;
 namespace Outbox.Receiving;
 
 /// <summary>
-/// Opens the inbox's transactions. A lock time-out or a serialization failure of the first statement counts for nothing:
-/// nothing has happened yet, so the transaction is begun again until it gets through.
+/// Opens the inbox's transactions. What is passing, up to and with the first statement, counts for nothing: a lock time-out, a
+/// serialization failure, a database that is away. Nothing has happened yet, so the transaction is begun again until it gets
+/// through; the message stays unacknowledged meanwhile, instead of going to the error queue with all others of an outage.
 /// </summary>
 internal sealed class InboxTransactions<TDbContext>(
     OutboxRegistration<TDbContext> registration, OutboxStore<TDbContext> store, TimeProvider time, ILogger<InboxMessage> logger)
     where TDbContext : DbContext
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
     // Where the database has one writer at a time, waiting here costs nothing; waiting there blocks a thread.
     private readonly Lazy<SemaphoreSlim?> _writer = new(() => store.Dialect.OneWriter ? new SemaphoreSlim(1, 1) : null);
@@ -25,7 +26,7 @@ internal sealed class InboxTransactions<TDbContext>(
     /// <returns>The transaction, or <see langword="null"/> when <paramref name="first"/> said that there is nothing to do.</returns>
     public async Task<InboxTransaction?> Begin(DbContext dbContext, Func<Task<bool>> first, CancellationToken cancellationToken)
     {
-        for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+        for (var (attempt, pause) = (1, FirstPause); ; attempt++, pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
             InboxTransaction? transaction = null;
             try
@@ -41,14 +42,20 @@ internal sealed class InboxTransactions<TDbContext>(
             {
                 if (transaction is not null)
                     await transaction.DisposeAsync().ConfigureAwait(false);
-                if (!IsContention(exception))
+                if (!IsPassing(exception))
                     throw;
-                InboxLog.Contention(logger, typeof(TDbContext).Name, pause, exception);
+                if (attempt == 1)
+                    InboxLog.Waits(logger, typeof(TDbContext).Name, exception);
             }
 
             await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
         }
     }
+
+    /// <summary>Whether a failure is the database's and may be gone at the next try. A provider's execution strategy may have wrapped it.</summary>
+    public bool IsPassing(Exception? exception)
+        => exception is not null
+            && ((exception is DbException failure && (failure.IsTransient || store.Dialect.IsContention(failure))) || IsPassing(exception.InnerException));
 
     private async Task<InboxTransaction> Open(DbContext dbContext, CancellationToken cancellationToken)
     {
@@ -67,10 +74,6 @@ internal sealed class InboxTransactions<TDbContext>(
             throw;
         }
     }
-
-    // A provider's execution strategy may have wrapped what the driver threw.
-    private bool IsContention(Exception? exception)
-        => exception is not null && ((exception is DbException failure && store.Dialect.IsContention(failure)) || IsContention(exception.InnerException));
 }
 
 /// <summary>A transaction of the inbox; disposing it without a commit rolls it back.</summary>

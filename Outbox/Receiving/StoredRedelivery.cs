@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Data.Common;
 using MassTransit;
 using MassTransit.Middleware.Outbox;
 using Microsoft.EntityFrameworkCore;
@@ -37,7 +36,7 @@ internal sealed class StoredRedelivery<TDbContext>(
     public async Task ScheduleRedelivery(TimeSpan delay, Action<ConsumeContext, SendContext>? callback = null)
     {
         var pass = context.GetRedeliveryCount() + 1;
-        for (var pause = FirstPause; ; pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
+        for (var (attempt, pause) = (1, FirstPause); ; attempt++, pause = pause * 2 < LongestPause ? pause * 2 : LongestPause)
         {
             try
             {
@@ -45,11 +44,12 @@ internal sealed class StoredRedelivery<TDbContext>(
                 InboxLog.RedeliveryStored(logger, context.MessageId ?? Guid.Empty, pass, delay);
                 return;
             }
-            catch (Exception exception) when (IsPassing(exception))
+            catch (Exception exception) when (transactions.IsPassing(exception))
             {
                 // The database is away. Failing here would move the message, and every other one of the outage, to the
                 // error queue; unacknowledged it stays with the broker, which redelivers it if this process dies.
-                InboxLog.RedeliveryWaits(logger, context.MessageId ?? Guid.Empty, pass, typeof(TDbContext).Name, pause, exception);
+                if (attempt == 1)
+                    InboxLog.RedeliveryWaits(logger, context.MessageId ?? Guid.Empty, pass, typeof(TDbContext).Name, exception);
             }
 
             await Task.Delay(pause, time, context.CancellationToken).ConfigureAwait(false);
@@ -91,10 +91,6 @@ internal sealed class StoredRedelivery<TDbContext>(
 
         return true;
     }
-
-    private bool IsPassing(Exception? exception)
-        => exception is not null
-            && ((exception is DbException failure && (failure.IsTransient || store.Dialect.IsContention(failure))) || IsPassing(exception.InnerException));
 }
 
 /// <summary>Gives each message of the endpoint its <see cref="StoredRedelivery{TDbContext}"/> before any other filter looks for one.</summary>

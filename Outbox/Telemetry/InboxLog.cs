@@ -8,14 +8,14 @@ internal static partial class InboxLog
     [LoggerMessage(Level = LogLevel.Debug, Message = "Message {MessageId} was consumed before by {ConsumerId}, or a later delivery of it is awaited: delivery {Pass} is acknowledged without running the consumer.")]
     public static partial void Duplicate(ILogger logger, Guid messageId, Guid consumerId, int pass);
 
-    [LoggerMessage(Level = LogLevel.Information, Message = "The inbox of {DbContext} found its row or its database locked by others; it tries again after {Pause}.")]
-    public static partial void Contention(ILogger logger, string dbContext, TimeSpan pause, Exception exception);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "The inbox of {DbContext} could not begin: its row or its database is locked by others, or the database is away. The message waits, and beginning is tried again until it succeeds.")]
+    public static partial void Waits(ILogger logger, string dbContext, Exception exception);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "Redelivery {Pass} of message {MessageId} is stored and due after {Delay}.")]
     public static partial void RedeliveryStored(ILogger logger, Guid messageId, int pass, TimeSpan delay);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "Redelivery {Pass} of message {MessageId} could not be stored in the outbox of {DbContext}; the message stays unacknowledged, and storing is tried again after {Pause}.")]
-    public static partial void RedeliveryWaits(ILogger logger, Guid messageId, int pass, string dbContext, TimeSpan pause, Exception exception);
+    [LoggerMessage(Level = LogLevel.Warning, Message = "Redelivery {Pass} of message {MessageId} could not be stored in the outbox of {DbContext}. The message waits, and storing is tried again until it succeeds.")]
+    public static partial void RedeliveryWaits(ILogger logger, Guid messageId, int pass, string dbContext, Exception exception);
 
     [LoggerMessage(Level = LogLevel.Debug, Message = "{Count} expired rows of the inbox of {DbContext} were deleted.")]
     public static partial void CleanedUp(ILogger logger, int count, string dbContext);

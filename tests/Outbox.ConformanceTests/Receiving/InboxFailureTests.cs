@@ -183,6 +183,23 @@ public abstract class InboxFailureTests(Func<Task<TestDatabase>> create) : Inbox
     }
 
     [SkippableFact]
+    public async Task An_outage_before_the_consumer_has_begun_counts_for_nothing()
+    {
+        var outage = new Outage();
+        await using var host = await Start(setUp: new InboxSetUp { Database = o => o.AddInterceptors(outage) });
+
+        outage.On = true;
+        await host.Deliver(NewId.NextGuid(), new Credit("x"));
+        await outage.Refused.WaitForCount(3);
+        host.Reported.Received.Count.ShouldBe(0, "not acknowledged");
+
+        outage.On = false;
+        await host.Reported.Received.WaitForCount(1);
+        (await host.Entries()).ShouldBe(["x"]);
+        host.Reported.Faulted.Count.ShouldBe(0);
+    }
+
+    [SkippableFact]
     public async Task A_failing_activity_keeps_its_fault_and_loses_its_rows()
     {
         await using var host = await Start(setUp: new InboxSetUp

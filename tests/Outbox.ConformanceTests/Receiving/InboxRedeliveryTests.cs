@@ -1,7 +1,6 @@
-using System.Data.Common;
 using System.Text.Json;
 using MassTransit;
-using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore;
 using Outbox.Testing;
 
 namespace Outbox.ConformanceTests.Receiving;
@@ -266,28 +265,6 @@ public abstract class InboxRedeliveryTests(Func<Task<TestDatabase>> create) : In
     {
         Before = (endpoint, _) => endpoint.UseDelayedRedelivery(r => r.Intervals(TimeSpan.FromMinutes(1))),
     };
-
-    private sealed class Outage : DbCommandInterceptor
-    {
-        public bool On { get; set; }
-
-        public SignalLog<string> Refused { get; } = new();
-
-        public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
-            DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
-        {
-            if (!On)
-                return ValueTask.FromResult(result);
-
-            Refused.Add(command.CommandText);
-            throw new Gone();
-        }
-    }
-
-    private sealed class Gone() : DbException("The connection was lost.")
-    {
-        public override bool IsTransient => true;
-    }
 
     private static Dictionary<string, string> Headers(OutboxMessage row)
     {
