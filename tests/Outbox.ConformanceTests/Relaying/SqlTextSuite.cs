@@ -6,7 +6,7 @@ using Outbox.Testing;
 namespace Outbox.ConformanceTests.Relaying;
 
 /// <summary>
-/// The text of every statement of the relay is approved as a file, so that a change shows in review. On a difference the
+/// The text of every statement of the relay and of the inbox is approved as a file, so that a change shows in review. On a difference the
 /// text as it is now is written beside it as <c>*.received.sql</c>: rename it to approve it.
 /// </summary>
 public abstract class SqlTextSuite
@@ -20,14 +20,17 @@ public abstract class SqlTextSuite
         await using var host = await ShopHost.StartAsync(database, o => (o.Start, o.CreateTables) = (false, false));
         var dialect = host.Services.GetRequiredService<OutboxStore<ShopDb>>().Dialect;
 
-        var different = Statements(new MessageStatements(dialect)).Concat(Statements(new LeaseStatements(dialect)))
+        var different = Statements(new MessageStatements(dialect)).Concat(Statements(new LeaseStatements(dialect))).Concat(Statements(new InboxStatements(dialect)))
             .Where(s => !IsApproved(database.Name, s.Name, s.Sql)).Select(s => s.Name).ToList();
 
         different.ShouldBeEmpty();
     }
 
     private static IEnumerable<(string Name, string Sql)> Statements(object all)
-        => all.GetType().GetProperties().Select(p => ($"{all.GetType().Name}.{p.Name}", (string)p.GetValue(all)!));
+        => from property in all.GetType().GetProperties()
+           let sql = (string?)property.GetValue(all)
+           where sql is not null
+           select ($"{all.GetType().Name}.{property.Name}", sql);
 
     private static bool IsApproved(string database, string name, string sql)
     {
