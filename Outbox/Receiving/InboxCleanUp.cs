@@ -7,8 +7,14 @@ using Outbox.Telemetry;
 namespace Outbox.Receiving;
 
 /// <summary>Deletes the inbox's expired rows, about once a minute.</summary>
+/// <remarks>
+/// Where the transport forgets, a start sends again what was kept, however long the process was down; the inbox must know
+/// it then. So a row stays while any outbox of the process keeps a message that is as old as its consumption, and nothing
+/// is deleted before the start-up redelivery has drained. No clock is asked how long the process ran.
+/// </remarks>
 internal sealed class InboxCleanUp<TDbContext>(
-    OutboxRegistration<TDbContext> registration, OutboxStore<TDbContext> store, TimeProvider time, ILogger<InboxMessage> logger)
+    OutboxRegistration<TDbContext> registration, IEnumerable<OutboxRegistration> registrations, IEnumerable<KeptMessages> outboxes,
+    OutboxStore<TDbContext> store, TimeProvider time, ILogger<InboxMessage> logger)
     : BackgroundService
     where TDbContext : DbContext
 {
@@ -17,24 +23,15 @@ internal sealed class InboxCleanUp<TDbContext>(
 
     private static readonly TimeSpan Period = TimeSpan.FromMinutes(1);
 
-    private readonly long _started = time.GetTimestamp();
-
-    /// <summary>
-    /// Whether rows may be deleted yet. What was kept is sent again at the start, however long the process was down, and
-    /// must meet its inbox rows then: the time that they count is the time the process runs. A row of this run expires a
-    /// window after its start at the earliest, so waiting a window for the older ones holds back no other.
-    /// </summary>
-    internal bool MayBegin
-        => registration.StartUpRedelivery.Task.IsCompleted
-            && (!registration.Options.RedeliverOnStart || time.GetElapsedTime(_started) >= registration.Options.DuplicateDetectionWindow);
-
     /// <summary>Deletes what has expired, batch by batch.</summary>
     /// <returns>How many rows were deleted.</returns>
     public async Task<int> RunOnce(CancellationToken cancellationToken)
     {
-        if (!MayBegin)
+        // The messages of this inbox may come from any of the outboxes.
+        if (!registrations.All(r => r.StartUpRedelivery.Task.IsCompleted))
             return 0;
 
+        var expired = await ExpiredBefore(cancellationToken).ConfigureAwait(false);
         var scope = store.Open(out var dbContext);
         await using (scope.ConfigureAwait(false))
         {
@@ -42,13 +39,26 @@ internal sealed class InboxCleanUp<TDbContext>(
             int deleted;
             do
             {
-                deleted = await dbContext.Execute(
-                    store.Inbox.CleanUp, cancellationToken, ("now", time.GetUtcNow().UtcDateTime), ("limit", BatchSize)).ConfigureAwait(false);
+                deleted = await dbContext.Execute(store.Inbox.CleanUp, cancellationToken, ("now", expired), ("limit", BatchSize)).ConfigureAwait(false);
                 total += deleted;
             }
             while (deleted == BatchSize);
             return total;
         }
+    }
+
+    private async Task<DateTime> ExpiredBefore(CancellationToken cancellationToken)
+    {
+        var before = time.GetUtcNow().UtcDateTime;
+        foreach (var outbox in outboxes)
+        {
+            // A message is captured before it is consumed, and a row expires a window after the consumption: one that
+            // expires before this has no kept message any more.
+            if (await outbox.OldestKept(cancellationToken).ConfigureAwait(false) is { } oldest && oldest + registration.Options.DuplicateDetectionWindow < before)
+                before = oldest + registration.Options.DuplicateDetectionWindow;
+        }
+
+        return before;
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

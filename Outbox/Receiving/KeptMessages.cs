@@ -11,10 +11,15 @@ internal abstract class KeptMessages
     /// <summary>A message could not be consumed: if this outbox sent it, its row says so from now on.</summary>
     /// <returns>Whether the message was this outbox's.</returns>
     public abstract Task<bool> KeepAsDead(Guid messageId, Exception exception);
+
+    /// <summary>When the oldest message was captured (UTC) that a start would send again; <see langword="null"/> when there is none.</summary>
+    public abstract Task<DateTime?> OldestKept(CancellationToken cancellationToken);
 }
 
 /// <inheritdoc/>
-internal sealed class KeptMessages<TDbContext>(OutboxStore<TDbContext> store, TimeProvider time, ILogger<InboxMessage> logger) : KeptMessages
+internal sealed class KeptMessages<TDbContext>(
+    OutboxRegistration<TDbContext> registration, OutboxStore<TDbContext> store, TimeProvider time, ILogger<InboxMessage> logger)
+    : KeptMessages
     where TDbContext : DbContext
 {
     private const int MaxErrorLength = 2048;
@@ -31,17 +36,22 @@ internal sealed class KeptMessages<TDbContext>(OutboxStore<TDbContext> store, Ti
                 var error = $"{exception.GetType().FullName}: {exception.Message}";
                 error = error.Length > MaxErrorLength ? error[..MaxErrorLength] : error;
 
-                // Still pending, without a due time: the consumer was faster than the relay's note that it was sent.
-                var kept = await dbContext.Set<OutboxMessage>()
-                    .Where(m => m.MessageId == messageId
-                        && (m.State == OutboxMessageState.Sent || (m.State == OutboxMessageState.Pending && m.DueAt == null)))
-                    .ExecuteUpdateAsync(set => set
-                        .SetProperty(m => m.State, OutboxMessageState.Dead)
-                        .SetProperty(m => m.ClosedAt, now)
-                        .SetProperty(m => m.LastError, error)).ConfigureAwait(false);
+                // Found by looking through the kept rows: failures for good are rare, and an index of its own would be paid for by
+                // every message. Still pending, without a due time: the consumer was faster than the note that it was sent.
+                var rows = dbContext.Set<OutboxMessage>();
+                var kept = await Die(rows.Where(m => m.State != OutboxMessageState.Pending && m.State == OutboxMessageState.Sent)).ConfigureAwait(false);
+                if (kept == 0)
+                    kept = await Die(rows.Where(m => m.State == OutboxMessageState.Pending && m.DueAt == null)).ConfigureAwait(false);
                 if (kept > 0)
                     InboxLog.KeptAsDead(logger, messageId, typeof(TDbContext).Name, exception);
                 return kept > 0;
+
+                Task<int> Die(IQueryable<OutboxMessage> among) => among
+                    .Where(m => m.MessageId == messageId)
+                    .ExecuteUpdateAsync(set => set
+                        .SetProperty(m => m.State, OutboxMessageState.Dead)
+                        .SetProperty(m => m.ClosedAt, now)
+                        .SetProperty(m => m.LastError, error));
             }
         }
         catch (Exception failure)
@@ -49,6 +59,21 @@ internal sealed class KeptMessages<TDbContext>(OutboxStore<TDbContext> store, Ti
             // The row stays as sent, and is sent again at the next start.
             InboxLog.KeepingFailed(logger, messageId, typeof(TDbContext).Name, failure);
             return false;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async Task<DateTime?> OldestKept(CancellationToken cancellationToken)
+    {
+        if (!registration.Options.RedeliverOnStart)
+            return null;
+
+        var scope = store.Open(out var dbContext);
+        await using (scope.ConfigureAwait(false))
+        {
+            return await dbContext.Set<OutboxMessage>()
+                .Where(m => m.State != OutboxMessageState.Pending && m.State == OutboxMessageState.Sent)
+                .MinAsync(m => (DateTime?)m.CreatedAt, cancellationToken).ConfigureAwait(false);
         }
     }
 }

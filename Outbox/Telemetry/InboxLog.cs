@@ -23,7 +23,7 @@ internal static partial class InboxLog
     [LoggerMessage(Level = LogLevel.Error, Message = "The expired rows of the inbox of {DbContext} could not be deleted; tried again after {Pause}.")]
     public static partial void CleanUpFailed(ILogger logger, string dbContext, TimeSpan pause, Exception exception);
 
-    [LoggerMessage(Level = LogLevel.Error, Message = "Message {MessageId} could not be consumed. It is kept as dead in the outbox of {DbContext}; an operator requeues or discards it.")]
+    [LoggerMessage(Level = LogLevel.Error, Message = "Message {MessageId} could not be consumed. It is kept as dead in the outbox of {DbContext}; an operator requeues or discards it. Its other consumers have got it, unless the process ends before they have run: then the requeue brings it to them as well.")]
     public static partial void KeptAsDead(ILogger logger, Guid messageId, string dbContext, Exception exception);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "Message {MessageId} could not be consumed, and the outbox of {DbContext} could not mark it as dead: it will be sent again at the next start.")]

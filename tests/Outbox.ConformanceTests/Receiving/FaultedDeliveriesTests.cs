@@ -8,7 +8,7 @@ namespace Outbox.ConformanceTests.Receiving;
 /// <summary>In-process transport: a message that would end in an error queue in memory is kept as dead by the outbox that sent it.</summary>
 public abstract class FaultedDeliveriesTests(Func<Task<TestDatabase>> create) : InboxSuite(create)
 {
-    private static readonly InboxSetUp Keeping = new() { Outbox = o => o.KeepDelivered = TimeSpan.FromHours(1) };
+    private static readonly InboxSetUp Keeping = new() { Outbox = o => o.Options.KeepDelivered = TimeSpan.FromHours(1) };
 
     [SkippableTheory]
     [InlineData(OutboxMessageState.Sent)]

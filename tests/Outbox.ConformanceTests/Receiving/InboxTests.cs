@@ -170,6 +170,26 @@ public abstract class InboxTests(Func<Task<TestDatabase>> create) : InboxSuite(c
         faulted[0].ShouldBeOfType<InvalidOperationException>().Message.ShouldContain("already in a transaction");
     }
 
+    /// <summary>Npgsql has one transaction object per pooled connection, and gives it out again and again.</summary>
+    [SkippableFact]
+    public async Task Each_message_sends_under_a_key_of_its_own()
+    {
+        await using var host = await Start(async (context, _) =>
+        {
+            await context.Publish(new Credited("one"));
+            await context.Publish(new Credited("two"));
+        });
+
+        for (var delivery = 1; delivery <= 3; delivery++)
+        {
+            await host.Deliver(NewId.NextGuid(), new Credit("x"));
+            await host.Reported.Received.WaitForCount(delivery);
+        }
+
+        var keys = (await host.Outgoing()).GroupBy(m => m.KeyHash).Select(g => g.Count());
+        keys.ShouldBe([2, 2, 2]);
+    }
+
     private sealed class OnConsumed(Func<Task> consumed) : IReceiveObserver
     {
         public Task PreReceive(ReceiveContext context) => Task.CompletedTask;
