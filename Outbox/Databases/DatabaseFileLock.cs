@@ -12,8 +12,8 @@ internal sealed class DatabaseFileLock(RelayConnection connection) : IDisposable
     public bool IsHeld => _lock is not null;
 
     /// <summary>Takes the lock where there is a file to lock.</summary>
-    /// <returns>The reason why not: another process has it. Otherwise <see langword="null"/>.</returns>
-    public async Task<IOException?> TryTake(CancellationToken cancellationToken)
+    /// <returns>The reason why not: another process has it, or this one may not write there. Otherwise <see langword="null"/>.</returns>
+    public async Task<Exception?> TryTake(CancellationToken cancellationToken)
     {
         if (_lock is not null || connection.Dialect.DatabaseFile is not { } sql)
             return null;
@@ -32,7 +32,7 @@ internal sealed class DatabaseFileLock(RelayConnection connection) : IDisposable
             _lock = new FileStream($"{file}.outbox.lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
             return null;
         }
-        catch (IOException exception)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             return exception;
         }

@@ -53,14 +53,8 @@ internal sealed class MessageStatements(SqlDialect dialect)
         WHERE {IsKept(dialect)}
         """;
 
-    /// <summary>Whether a ready row is left among those up to <c>@last</c>.</summary>
-    public string AnyReadyUpTo { get; } =
-        $"""
-        SELECT 1 FROM {dialect.Tables.Message}
-        WHERE {Message(dialect, nameof(OutboxMessage.State))} = 0 AND {Message(dialect, nameof(OutboxMessage.DueAt))} IS NULL
-          AND {Message(dialect, nameof(OutboxMessage.SequenceNumber))} <= @last
-        LIMIT 1
-        """;
+    /// <summary>Whether a ready row is left among those up to <c>@last</c>; one whose key is held cannot be waited for.</summary>
+    public string AnyReadyUpTo { get; } = AnyReadyUpToText(dialect.Tables.Message);
 
     /// <summary>Deletes at most <c>@limit</c> kept rows that were sent by <c>@before</c>.</summary>
     public string DeleteKept { get; } =
@@ -81,6 +75,19 @@ internal sealed class MessageStatements(SqlDialect dialect)
     // The second condition is the one by which the database recognises the index.
     private static string IsKept(SqlDialect dialect)
         => $"{Message(dialect, nameof(OutboxMessage.State))} = 1 AND {Message(dialect, nameof(OutboxMessage.State))} <> 0";
+
+    private static string AnyReadyUpToText(Table m)
+    {
+        var (partition, key) = (m[nameof(OutboxMessage.Partition)], m[nameof(OutboxMessage.KeyHash)]);
+        return $"""
+            SELECT 1 FROM {m} m
+            WHERE m.{m[nameof(OutboxMessage.State)]} = 0 AND m.{m[nameof(OutboxMessage.DueAt)]} IS NULL AND m.{m[nameof(OutboxMessage.SequenceNumber)]} <= @last
+              AND NOT EXISTS (
+                SELECT 1 FROM {m} h
+                WHERE h.{m[nameof(OutboxMessage.Holds)]} = TRUE AND h.{partition} = m.{partition} AND h.{key} = m.{key})
+            LIMIT 1
+            """;
+    }
 
     private static string KeepText(SqlDialect dialect, Table m) =>
         $"""

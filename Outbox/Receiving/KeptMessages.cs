@@ -22,8 +22,6 @@ internal sealed class KeptMessages<TDbContext>(
     : KeptMessages
     where TDbContext : DbContext
 {
-    private const int MaxErrorLength = 2048;
-
     /// <inheritdoc/>
     public override async Task<bool> KeepAsDead(Guid messageId, Exception exception)
     {
@@ -33,8 +31,7 @@ internal sealed class KeptMessages<TDbContext>(
             await using (scope.ConfigureAwait(false))
             {
                 var now = time.GetUtcNow().UtcDateTime;
-                var error = $"{exception.GetType().FullName}: {exception.Message}";
-                error = error.Length > MaxErrorLength ? error[..MaxErrorLength] : error;
+                var error = ErrorText.Of(exception);
 
                 // Found by looking through the kept rows: failures for good are rare, and an index of its own would be paid for by
                 // every message. Still pending, without a due time: the consumer was faster than the note that it was sent.

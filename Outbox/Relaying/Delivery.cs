@@ -37,6 +37,16 @@ internal sealed class Delivery(StoredMessage message, Func<bool> mayStart, TimeP
     /// <summary>Ends the waiting for the broker.</summary>
     public CancellationToken GivenUp => _givenUp.Token;
 
+    /// <summary>Whether the broker was silent for too long.</summary>
+    public bool HasTimedOut { get; private set; }
+
+    /// <summary>Stops waiting, because the broker was silent for too long.</summary>
+    public void TimeOut()
+    {
+        HasTimedOut = true;
+        GiveUp();
+    }
+
     /// <summary>Stops waiting for the broker.</summary>
     public void GiveUp()
     {

@@ -13,6 +13,9 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
     // So long a broken channel may still be handed out before the transport replaces it.
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(1);
 
+    // Bodies on their way are in memory too: a backlog of large ones must not fill it.
+    private const long BatchesInMemory = 8;
+
     private readonly ConcurrentDictionary<long, Delivery> _underway = [];
     private Term? _term;
     private int _pumps;
@@ -29,7 +32,7 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
     public bool HasEnough => window.SettledCount >= options.QueryMessageLimit / 2 || (window.InFlight == 0 && window.SettledCount > 0);
 
     /// <summary>Whether so little waits that another read is welcome.</summary>
-    public bool HasRoom => window.Waiting <= options.QueryMessageLimit / 2;
+    public bool HasRoom => window.Waiting <= options.QueryMessageLimit / 2 && window.Bytes < BatchesInMemory * options.QueryByteLimit;
 
     /// <summary>Whether sends may begin.</summary>
     public bool IsOpen => Volatile.Read(ref _term) is not null;
@@ -80,7 +83,7 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
         {
             var age = time.GetElapsedTime(delivery.StartedAt);
             if (age >= options.MessageDeliveryTimeout)
-                delivery.GiveUp();
+                delivery.TimeOut();
             else if (!delivery.ReachedTransport && age >= ConnectLimit)
                 Close();
         }
@@ -136,11 +139,11 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
             _underway.TryRemove(message.SequenceNumber, out _);
 
             // A time-out is nobody's fault. It is the message's own trouble while the broker answers for others.
-            if (outcome.Kind == OutcomeKind.Interrupted && delivery.Fault is null)
-                return Volatile.Read(ref _lastConfirmed) > delivery.StartedAt ? outcome with { Kind = OutcomeKind.Unanswered } : outcome;
+            if (outcome.Kind == OutcomeKind.Interrupted && delivery.HasTimedOut && Volatile.Read(ref _lastConfirmed) > delivery.StartedAt)
+                return outcome with { Kind = OutcomeKind.Unanswered };
 
             // Only one that breaks the channel alone, while the broker is there, is to blame for it.
-            return outcome.Kind == OutcomeKind.Interrupted && alone && await IsToBlame().ConfigureAwait(false)
+            return outcome.Kind == OutcomeKind.Interrupted && alone && delivery.Fault is not null && await IsToBlame().ConfigureAwait(false)
                 ? outcome with { Kind = OutcomeKind.Refused, BreaksChannel = true }
                 : outcome;
         }

@@ -5,8 +5,6 @@ namespace Outbox.Relaying;
 /// <summary>What a failed send means for its row.</summary>
 internal sealed class FailurePolicy(OutboxOptions options)
 {
-    private const int LongestError = 2048;
-
     /// <summary>Whether the later messages of the key wait.</summary>
     public bool Holds(StoredMessage message, Outcome outcome) => outcome.Kind switch
     {
@@ -34,7 +32,7 @@ internal sealed class FailurePolicy(OutboxOptions options)
         return new Failure(
             message.SequenceNumber, message.Attempts, message.Returns,
             dead ? OutboxMessageState.Dead : OutboxMessageState.Pending, dead ? null : now + pause, Holds(message, outcome),
-            attempts, returns, dead ? now : null, Describe(outcome.Error));
+            attempts, returns, dead ? now : null, ErrorText.Of(outcome.Error));
     }
 
     private bool IsDead(StoredMessage message, Outcome outcome) => outcome.Kind switch
@@ -43,10 +41,4 @@ internal sealed class FailurePolicy(OutboxOptions options)
         OutcomeKind.Unrouted => message.Returns + 1 >= options.MaxUnroutedAttempts,
         _ => false,
     };
-
-    private static string Describe(Exception? error)
-    {
-        var text = error is null ? "" : $"{error.GetType().Name}: {error.Message}";
-        return text.Length <= LongestError ? text : text[..LongestError];
-    }
 }

@@ -10,8 +10,10 @@ internal sealed class Lane(long keyHash)
     /// <summary>A message of the key is on its way.</summary>
     public bool IsSending { get; set; }
 
-    /// <summary>A message of the key has failed: the others wait in the database until that is over.</summary>
-    public bool IsHeld { get; set; }
+    /// <summary>The message of the key that has failed, until that is written down: the others wait in the database.</summary>
+    public long? HeldBy { get; set; }
+
+    public bool IsHeld => HeldBy is not null;
 
     /// <summary>How many of the messages, waiting or on their way, are suspects.</summary>
     public int Suspects { get; set; }

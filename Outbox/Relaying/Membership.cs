@@ -41,9 +41,11 @@ internal sealed class Membership(RelayConnection connection, DatabaseFileLock fi
             await _table.Join(id, cancellationToken).ConfigureAwait(false);
             if (file.IsHeld)
                 await _table.EvictOthers(id, cancellationToken).ConfigureAwait(false);
+            await Look(cancellationToken).ConfigureAwait(false);
+
+            // Last: a term that stood without having looked would never learn its share.
             Term = new Term(id, file.IsHeld ? null : options.LeaseTime, issued, time);
             logger.Joined(id);
-            await Look(cancellationToken).ConfigureAwait(false);
             return true;
         },
         cancellationToken);

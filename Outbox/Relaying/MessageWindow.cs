@@ -10,7 +10,7 @@ namespace Outbox.Relaying;
 internal sealed class MessageWindow(int limit, int laneLimit)
 {
     private readonly Lock _gate = new();
-    private readonly Dictionary<long, int> _known = [];
+    private readonly Dictionary<long, StoredMessage> _known = [];
     private readonly HashSet<long> _full = [];
     private readonly Dictionary<long, Lane> _lanes = [];
     private readonly Queue<Lane> _sendable = [];
@@ -24,6 +24,9 @@ internal sealed class MessageWindow(int limit, int laneLimit)
 
     /// <summary>Messages on their way to the broker.</summary>
     public int InFlight { get; private set; }
+
+    /// <summary>The bodies of all messages in the window, in bytes.</summary>
+    public long Bytes { get; private set; }
 
     /// <summary>Messages whose end is not taken yet.</summary>
     public int SettledCount { get; private set; }
@@ -40,7 +43,7 @@ internal sealed class MessageWindow(int limit, int laneLimit)
     public IReadOnlySet<int> Partitions()
     {
         lock (_gate)
-            return _known.Values.ToHashSet();
+            return _known.Values.Select(m => m.Partition).ToHashSet();
     }
 
     /// <summary>The keys that have enough messages here, for a read to leave out.</summary>
@@ -69,7 +72,8 @@ internal sealed class MessageWindow(int limit, int laneLimit)
                     continue;
                 }
 
-                _known.Add(message.SequenceNumber, message.Partition);
+                _known.Add(message.SequenceNumber, message);
+                Bytes += message.Size;
                 Wait(lane, message);
                 if (_suspects.Contains(message.SequenceNumber))
                 {
@@ -139,7 +143,7 @@ internal sealed class MessageWindow(int limit, int laneLimit)
 
             if (holds)
             {
-                lane.IsHeld = true;
+                lane.HeldBy = message.SequenceNumber;
                 Drop(lane, static _ => true);
             }
 
@@ -174,10 +178,10 @@ internal sealed class MessageWindow(int limit, int laneLimit)
         {
             foreach (var message in messages)
             {
-                _known.Remove(message.SequenceNumber);
-                if (_lanes.TryGetValue(message.KeyHash, out var lane) && lane.IsHeld)
+                Unknow(message);
+                if (_lanes.TryGetValue(message.KeyHash, out var lane) && lane.HeldBy == message.SequenceNumber)
                 {
-                    lane.IsHeld = false;
+                    lane.HeldBy = null;
                     Tidy(lane);
                 }
             }
@@ -200,11 +204,18 @@ internal sealed class MessageWindow(int limit, int laneLimit)
         }
     }
 
-    /// <summary>Sets the pace for the messages that were interrupted.</summary>
-    public void Pace(bool oneAtATime)
+    /// <summary>Forgets everything that waits, and whom it suspected: other replicas may send it meanwhile.</summary>
+    public void Clear()
     {
+        DropWaiting(_ => true);
         lock (_gate)
-            _suspects.Pace(oneAtATime);
+            _suspects.ForgetAbsent();
+    }
+
+    private void Unknow(StoredMessage message)
+    {
+        if (_known.Remove(message.SequenceNumber))
+            Bytes -= message.Size;
     }
 
     private void Wait(Lane lane, StoredMessage message)
@@ -223,7 +234,7 @@ internal sealed class MessageWindow(int limit, int laneLimit)
     {
         foreach (var message in lane.Drop(which))
         {
-            _known.Remove(message.SequenceNumber);
+            Unknow(message);
             Waiting--;
             if (_suspects.Contains(message.SequenceNumber))
             {

@@ -8,6 +8,7 @@ internal sealed class Ownership(LeaseTable table, OutboxRegistration registratio
 {
     private readonly HashSet<int> _owned = [];
     private Guid _term;
+    private bool _doubtful;
     private IReadOnlyCollection<Guid> _alive = [];
     private IReadOnlySet<int> _share = new HashSet<int>();
 
@@ -18,7 +19,7 @@ internal sealed class Ownership(LeaseTable table, OutboxRegistration registratio
     public IReadOnlyList<int> Leaving { get; private set; } = [];
 
     /// <summary>Whether the whole share is owned.</summary>
-    public bool IsComplete => _share.Count == Active.Count;
+    public bool IsComplete => !_doubtful && _share.Count == Active.Count;
 
     /// <summary>Takes note of who is alive.</summary>
     public async Task Share(Term term, IReadOnlyCollection<Guid> alive, CancellationToken cancellationToken)
@@ -29,6 +30,7 @@ internal sealed class Ownership(LeaseTable table, OutboxRegistration registratio
             Forget();
 
         await CheckCount(cancellationToken).ConfigureAwait(false);
+        _doubtful = true;
         (_term, _alive, _share) = (term.Id, alive, Assignment.Of(term.Id, alive, registration.Options.PartitionCount));
         Changed();
     }
@@ -40,17 +42,23 @@ internal sealed class Ownership(LeaseTable table, OutboxRegistration registratio
         {
             foreach (var (partition, owner) in await table.List(cancellationToken).ConfigureAwait(false))
             {
-                // One whose owner is this replica was claimed before, and the answer was lost.
-                if (_share.Contains(partition) && !_owned.Contains(partition)
-                    && (owner == _term || (owner is null && await table.Claim(_term, partition, cancellationToken).ConfigureAwait(false))))
+                // One whose owner is this replica was claimed before, and the answer was lost: it counts, be it of the
+                // share or not, since nobody else can claim it before it is released.
+                if (owner == _term
+                    || (owner is null && _share.Contains(partition) && await table.Claim(_term, partition, cancellationToken).ConfigureAwait(false)))
                     _owned.Add(partition);
             }
+
+            _doubtful = false;
         }
         finally
         {
             Changed();
         }
     }
+
+    /// <summary>The answer to a statement may have been lost: what is owned is looked up again.</summary>
+    public void Doubt() => _doubtful = true;
 
     /// <summary>Gives back a partition that has come to rest.</summary>
     public async Task Release(int partition, CancellationToken cancellationToken)

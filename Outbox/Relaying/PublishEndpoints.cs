@@ -10,7 +10,8 @@ namespace Outbox.Relaying;
 /// </summary>
 internal sealed class PublishEndpoints(IPublishEndpointProvider provider)
 {
-    private readonly ConcurrentDictionary<string, Endpoint?> _endpoints = new(StringComparer.Ordinal);
+    // A type that was not found is looked for again when another assembly has been loaded.
+    private readonly ConcurrentDictionary<string, (Endpoint? Endpoint, int Assemblies)> _endpoints = new(StringComparer.Ordinal);
 
     /// <summary>The endpoint, or <see langword="null"/> when no loaded assembly has the type.</summary>
     /// <param name="messageTypes">The message's URNs, separated by semicolons, the most specific first.</param>
@@ -18,7 +19,9 @@ internal sealed class PublishEndpoints(IPublishEndpointProvider provider)
     {
         var end = messageTypes.IndexOf(';', StringComparison.Ordinal);
         var urn = end < 0 ? messageTypes : messageTypes[..end];
-        return _endpoints.GetOrAdd(urn, static urn => Find(urn))?.Get(provider);
+        if (!_endpoints.TryGetValue(urn, out var known) || (known.Endpoint is null && known.Assemblies != MessageTypes.AssemblyCount))
+            _endpoints[urn] = known = (Find(urn), MessageTypes.AssemblyCount);
+        return known.Endpoint?.Get(provider);
     }
 
     private static Endpoint? Find(string urn)
@@ -39,6 +42,9 @@ internal sealed class PublishEndpoints(IPublishEndpointProvider provider)
 /// <summary>Finds the type that a URN names.</summary>
 internal static class MessageTypes
 {
+    /// <summary>How many assemblies are loaded.</summary>
+    public static int AssemblyCount => AppDomain.CurrentDomain.GetAssemblies().Length;
+
     /// <summary>The type among those of the loaded assemblies, or <see langword="null"/>.</summary>
     public static Type? Find(string urn)
     {

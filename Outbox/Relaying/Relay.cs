@@ -25,6 +25,7 @@ internal sealed class Relay(
     private TimeSpan? _settledSince;
     private TimeSpan? _brokerLostAt;
     private bool _brokerReported;
+    private bool _refused;
 
     /// <summary>One pass.</summary>
     /// <param name="look">Whether there may be new rows; otherwise they are looked for when it is time.</param>
@@ -42,17 +43,22 @@ internal sealed class Relay(
         if (!await MaySend(cancellationToken).ConfigureAwait(false))
         {
             var (doneMeanwhile, failedMeanwhile) = await settlement.Write(cancellationToken).ConfigureAwait(false);
-            return new RelayPass(doneMeanwhile, failedMeanwhile, 0, 0, _brokerReported ? RetryPause : StartPause);
+            return new RelayPass(doneMeanwhile, failedMeanwhile, 0, 0, _brokerReported || _refused ? RetryPause : StartPause);
         }
 
-        var (done, failed) = IsTimeToWrite() ? await settlement.Write(cancellationToken).ConfigureAwait(false) : default;
+        var (done, failed) = (0, 0);
+        if (IsTimeToWrite())
+        {
+            (done, failed) = await settlement.Write(cancellationToken).ConfigureAwait(false);
+            _settledSince = null;
+        }
+
         await ShareOut(cancellationToken).ConfigureAwait(false);
 
         var (promoted, read) = (0, 0);
         if (dispatch.HasRoom && (look || failed > 0 || reading.HasMore || Now >= _pollAt || reading.NextDue <= time.GetUtcNow().UtcDateTime))
         {
             (promoted, read) = await reading.Read(cancellationToken).ConfigureAwait(false);
-            dispatch.IsHungry = reading.HasMore;
             await keeping.CleanUp(cancellationToken).ConfigureAwait(false);
 
             // Somebody came or went: that need not wait for the next beat.
@@ -66,7 +72,11 @@ internal sealed class Relay(
     }
 
     /// <summary>The connection was lost: what was known of the tables is out of date.</summary>
-    public void Reconnected() => reading.StartOver();
+    public void Reconnected()
+    {
+        reading.StartOver();
+        ownership.Doubt();
+    }
 
     /// <summary>Finishes what is on its way, writes it down, and gives the partitions back.</summary>
     public async Task Stop(TimeSpan limit, CancellationToken cancellationToken)
@@ -113,17 +123,15 @@ internal sealed class Relay(
 
         if (term is not { IsOver: false })
         {
-            if (!await membership.Join(cancellationToken).ConfigureAwait(false))
+            _refused = !await membership.Join(cancellationToken).ConfigureAwait(false);
+            if (_refused)
                 return false;
-            await keeping.Redeliver(cancellationToken).ConfigureAwait(false);
             term = membership.Term!;
             _claimAt = Now;
         }
-        else
-        {
-            window.Pace(oneAtATime: true);
-        }
 
+        // Before anything is read, whichever way led here: the last try may have failed at this very statement.
+        await keeping.Redeliver(cancellationToken).ConfigureAwait(false);
         dispatch.Open(term);
         return true;
     }
@@ -133,7 +141,6 @@ internal sealed class Relay(
     {
         if (membership.Term is not { IsOver: false })
             return;
-        window.Pace(oneAtATime: false);
         await settlement.Write(cancellationToken).ConfigureAwait(false);
         await membership.Leave(cancellationToken).ConfigureAwait(false);
         Rest();
@@ -143,7 +150,7 @@ internal sealed class Relay(
     {
         ownership.Forget();
         reading.Follow([]);
-        window.DropWaiting(_ => true);
+        window.Clear();
     }
 
     private async Task ShareOut(CancellationToken cancellationToken)
@@ -192,20 +199,23 @@ internal sealed class Relay(
 
     private TimeSpan PauseAfterPass()
     {
-        if (!dispatch.HasRoom)
-        {
-            // The answer that makes room wakes the loop.
-            dispatch.IsHungry = true;
-            return Linger;
-        }
+        // Without room nothing can be read: the answer that makes room wakes the loop.
+        dispatch.IsHungry = reading.HasMore || !dispatch.HasRoom;
+        return Pause(
+            dispatch.HasRoom, reading.HasMore, window.SettledCount > 0, _pollAt - Now,
+            reading.NextDue - time.GetUtcNow().UtcDateTime, options.QueryDelay);
+    }
 
-        if (reading.HasMore)
+    /// <summary>How long to wait at most for a signal. Never nothing where nothing could be done.</summary>
+    internal static TimeSpan Pause(bool hasRoom, bool hasMore, bool hasSettled, TimeSpan untilPoll, TimeSpan? untilDue, TimeSpan queryDelay)
+    {
+        if (hasRoom && hasMore)
             return TimeSpan.Zero;
-        var pause = _pollAt - Now;
-        if (window.SettledCount > 0 && Linger < pause)
+        var pause = hasRoom ? untilPoll : queryDelay;
+        if (hasRoom && untilDue < pause)
+            pause = untilDue.Value;
+        if (hasSettled && Linger < pause)
             pause = Linger;
-        if (reading.NextDue - time.GetUtcNow().UtcDateTime is { } due && due < pause)
-            pause = due;
         return pause > TimeSpan.Zero ? pause : TimeSpan.Zero;
     }
 

@@ -55,18 +55,19 @@ internal sealed class RelayService<TDbContext>(
 
     private async Task RelayUntil(RelayParts parts, CancellationToken stoppingToken)
     {
-        var errors = new Outage(time);
+        var (errors, surprises) = (new Outage(time), new Outage(time));
         var look = true;
         while (!stoppingToken.IsCancellationRequested)
         {
             try
             {
                 // After an error the beat comes first: without it nothing may be sent.
-                if (errors.IsGoingOn)
+                if (errors.IsGoingOn || surprises.IsGoingOn)
                     await parts.Membership.BeatOnce(stoppingToken).ConfigureAwait(false);
                 var pass = await parts.Relay.RunOnce(look, stoppingToken).ConfigureAwait(false);
                 if (errors.Ended() is { } outage)
                     logger.DatabaseBack(Context, outage);
+                surprises.Ended();
                 look = await parts.Signals.Wait(pass.Pause, stoppingToken).ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -75,10 +76,8 @@ internal sealed class RelayService<TDbContext>(
             }
             catch (Exception exception) when (exception is not ConfigurationException)
             {
-                if (errors.Begin() && exception is DbException)
-                    logger.DatabaseLost(Context, exception);
-                else if (exception is not DbException)
-                    logger.Unexpected(Context, exception);
+                if (IsOfDatabase(exception) ? errors.Begin() : surprises.Begin())
+                    Report(exception);
                 await parts.Connection.DisposeAsync().ConfigureAwait(false);
                 parts.Relay.Reconnected();
                 look = true;
@@ -86,6 +85,18 @@ internal sealed class RelayService<TDbContext>(
             }
         }
     }
+
+    private void Report(Exception exception)
+    {
+        if (IsOfDatabase(exception))
+            logger.DatabaseLost(Context, exception);
+        else
+            logger.Unexpected(Context, exception);
+    }
+
+    /// <summary>A retrying execution strategy wraps what the driver throws.</summary>
+    private static bool IsOfDatabase(Exception? exception)
+        => exception is DbException || (exception?.InnerException is { } cause && IsOfDatabase(cause));
 
     /// <summary>The beat has a loop and a connection of its own: no slow read and no long delete keeps it waiting.</summary>
     private async Task Beat(Membership membership, CancellationToken ending)

@@ -14,6 +14,7 @@ internal sealed class Settlement(MessageWindow window, MessageTable table, Failu
 
     private readonly List<Settled> _done = [];
     private readonly List<Settled> _failed = [];
+    private bool _oneByOne;
 
     /// <summary>Whether a write failed and is to be repeated.</summary>
     public bool HasUnwritten => _done.Count + _failed.Count > 0;
@@ -25,23 +26,38 @@ internal sealed class Settlement(MessageWindow window, MessageTable table, Failu
         foreach (var settled in window.TakeSettled())
             (settled.Outcome.IsDone ? _done : _failed).Add(settled);
 
-        var failed = _failed.Count;
-        if (failed > 0)
-        {
-            var now = time.GetUtcNow().UtcDateTime;
-            var failures = _failed.ConvertAll(f => policy.Of(f.Message, f.Outcome, now));
-            await table.RecordFailures(failures, cancellationToken).ConfigureAwait(false);
-            Report(failures);
-            window.Forget(_failed.Select(f => f.Message));
-            _failed.Clear();
-        }
-
+        // First what was confirmed: however the failures are taken, that is not sent twice.
         var done = 0;
         for (; _done.Count > 0; done += await WriteDone(cancellationToken).ConfigureAwait(false))
         {
         }
 
+        var failed = _failed.Count;
+        while (_failed.Count > 0)
+            await WriteFailed(cancellationToken).ConfigureAwait(false);
         return (done, failed);
+    }
+
+    /// <summary>Writes the failures down together; when the database has refused them together, one by one, so that one harms no other.</summary>
+    private async Task WriteFailed(CancellationToken cancellationToken)
+    {
+        var some = _failed.Take(_oneByOne ? 1 : DeleteLimit).ToList();
+        _failed.RemoveRange(0, some.Count);
+        try
+        {
+            var now = time.GetUtcNow().UtcDateTime;
+            var failures = some.ConvertAll(f => policy.Of(f.Message, f.Outcome, now));
+            await table.RecordFailures(failures, cancellationToken).ConfigureAwait(false);
+            Report(some, failures);
+            window.Forget(some.Select(f => f.Message));
+            _oneByOne &= _failed.Count > 0;
+        }
+        catch
+        {
+            _failed.AddRange(some);                        // behind the others: they are next
+            _oneByOne = true;
+            throw;
+        }
     }
 
     private async Task<int> WriteDone(CancellationToken cancellationToken)
@@ -50,8 +66,9 @@ internal sealed class Settlement(MessageWindow window, MessageTable table, Failu
         var kept = keeping.IsOn ? some.FindAll(s => s.Outcome.Kind == OutcomeKind.Confirmed) : [];
         if (kept.Count > 0)
             await table.Keep([.. kept.Select(s => s.Message.SequenceNumber)], keeping.Now, cancellationToken).ConfigureAwait(false);
-        if (kept.Count < some.Count)
-            await table.Delete([.. some.Except(kept).Select(s => s.Message.SequenceNumber)], cancellationToken).ConfigureAwait(false);
+        var gone = kept.Count == 0 ? some : some.FindAll(s => s.Outcome.Kind != OutcomeKind.Confirmed);
+        if (gone.Count > 0)
+            await table.Delete([.. gone.Select(s => s.Message.SequenceNumber)], cancellationToken).ConfigureAwait(false);
         window.Forget(some.Select(s => s.Message));
         _done.RemoveRange(0, some.Count);
 
@@ -61,9 +78,9 @@ internal sealed class Settlement(MessageWindow window, MessageTable table, Failu
     }
 
     /// <summary>One line for each kind of failure, however many messages there are of it; repetitions are not news.</summary>
-    private void Report(List<Failure> failures)
+    private void Report(List<Settled> some, List<Failure> failures)
     {
-        foreach (var kind in _failed.Zip(failures).GroupBy(f => (f.First.Outcome.Kind, f.Second.State)))
+        foreach (var kind in some.Zip(failures).GroupBy(f => (f.First.Outcome.Kind, f.Second.State)))
         {
             var (settled, failure) = kind.First();
             if (kind.Key.State == OutboxMessageState.Dead)

@@ -2,20 +2,18 @@ namespace Outbox.Relaying;
 
 /// <summary>
 /// The messages that were on their way when a channel or a connection broke. One of them may be the cause, so they go
-/// again before any other: one at a time, or carefully more and more when the whole broker was away.
+/// again before any other, and one at a time.
 /// </summary>
 internal sealed class Suspects
 {
     private readonly HashSet<long> _numbers = [];
     private int _here;
-    private int _allowed = 1;
-    private bool _oneAtATime = true;
 
     /// <summary>Whether suspects are in the window, so that everybody else waits.</summary>
     public bool AreHere => _here > 0;
 
     /// <summary>How many messages may be on their way at a time.</summary>
-    public int Limit(int limit) => AreHere ? Math.Min(_allowed, limit) : limit;
+    public int Limit(int limit) => AreHere ? 1 : limit;
 
     public bool Contains(long sequenceNumber) => _numbers.Contains(sequenceNumber);
 
@@ -28,10 +26,6 @@ internal sealed class Suspects
     /// <returns>Whether it was not one yet.</returns>
     public bool Accuse(long sequenceNumber)
     {
-        // A group that breaks as well holds the cause; from now on it is looked for.
-        if (_numbers.Contains(sequenceNumber))
-            _oneAtATime = true;
-        _allowed = 1;
         if (!_numbers.Add(sequenceNumber))
             return false;
         _here++;
@@ -40,10 +34,8 @@ internal sealed class Suspects
 
     public void Acquit(long sequenceNumber)
     {
-        if (!_numbers.Remove(sequenceNumber))
-            return;
-        _here--;
-        _allowed = _oneAtATime ? 1 : _allowed + 1;
+        if (_numbers.Remove(sequenceNumber))
+            _here--;
     }
 
     /// <summary>It broke the channel alone: out of the window for now, and a suspect whenever it is read again.</summary>
@@ -53,6 +45,10 @@ internal sealed class Suspects
             _here--;
     }
 
-    /// <summary>Sets the pace for those that are suspects now.</summary>
-    public void Pace(bool oneAtATime) => (_oneAtATime, _allowed) = (oneAtATime, 1);
+    /// <summary>Forgets those that are not in the window.</summary>
+    public void ForgetAbsent()
+    {
+        if (!AreHere)
+            _numbers.Clear();
+    }
 }

@@ -18,7 +18,7 @@ internal static partial class RelayLog
     [LoggerMessage(1204, LogLevel.Warning, "Replica {Replica} has not beaten for {LeaseTime} and was evicted; its partitions are free.")]
     public static partial void EvictedOther(this ILogger logger, Guid replica, TimeSpan leaseTime);
 
-    [LoggerMessage(1205, LogLevel.Warning, "Another process relays from this database file, expected to be the only one; this one waits until it ends. {Reason}")]
+    [LoggerMessage(1205, LogLevel.Warning, "The lock beside the database file was expected to be free and is not; this process relays when it is. Most likely another one relays from the file. {Reason}")]
     public static partial void FileIsLocked(this ILogger logger, string reason);
 
     [LoggerMessage(1206, LogLevel.Warning, "The relay of {DbContext} could not show that it lives; it sends nothing until it can.")]

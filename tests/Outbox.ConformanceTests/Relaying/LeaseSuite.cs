@@ -2,6 +2,7 @@ using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Outbox.Databases;
+using Outbox.Relaying;
 using Outbox.Testing;
 
 namespace Outbox.ConformanceTests.Relaying;
@@ -150,6 +151,23 @@ public abstract class LeaseSuite : IAsyncLifetime
         await Task.WhenAll(Mine.Table.Create(4, default), Theirs.Table.Create(4, default));
 
         (await Mine.Table.List(default)).Keys.Order().ShouldBe([0, 1, 2, 3]);
+    }
+
+    [SkippableFact]
+    public async Task A_claim_whose_answer_was_lost_is_found_and_given_back_when_the_share_has_changed_since()
+    {
+        for (var partition = 0; partition < 4; partition++)
+            await Mine.Table.Claim(_me, partition, default);
+        var ownership = new Ownership(Mine.Table, new OutboxRegistration<ShopDb>(new OutboxOptions { PartitionCount = 4 }));
+        var term = new Term(_me, leaseTime: null, new Beat(TimeProvider.System), TimeProvider.System);
+
+        await ownership.Share(term, [_me, _other], default);
+        ownership.IsComplete.ShouldBeFalse();
+        await ownership.Claim(default);
+
+        ownership.IsComplete.ShouldBeTrue();
+        ownership.Active.Count.ShouldBe(2);
+        ownership.Leaving.Concat(ownership.Active).Order().ShouldBe([0, 1, 2, 3]);
     }
 
     [SkippableFact]

@@ -1,6 +1,7 @@
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Outbox.Databases;
 using Outbox.Testing;
 
 namespace Outbox.ConformanceTests.Relaying;
@@ -111,6 +112,29 @@ public abstract class RelaySuite
         dead.Attempts.ShouldBe(3);
         dead.LastError.ShouldStartWith("JsonException");
         dead.ClosedAt.ShouldNotBeNull();
+    }
+
+    [SkippableFact]
+    public async Task A_read_ends_at_a_number_of_bytes_and_takes_a_larger_row_alone()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await ShopHost.StartAsync(database, o => o.WithoutRelay());
+        for (var number = 1; number <= 4; number++)
+            await Publish(host, number);
+        await host.InScope((db, _) => db.OutboxMessages.ExecuteUpdateAsync(set => set.SetProperty(m => m.Size, 100).SetProperty(m => m.Partition, 0)));
+        await Change(host, 4, m => m.SetProperty(r => r.Size, 1000));
+        var options = new OutboxOptions { QueryByteLimit = 250 };
+        await using var connection = new RelayConnection(host.Services.GetRequiredService<OutboxStore<ShopDb>>(), options);
+        var table = new MessageTable(connection, options);
+
+        async Task<ReadyRows> Read(IEnumerable<long> known) => await table.Read([new PartitionRead(0, 0, 10)], [.. known], [], default);
+        var first = await Read([]);
+        var second = await Read(first.Messages.Select(m => m.SequenceNumber));
+        var third = await Read(first.Messages.Concat(second.Messages).Select(m => m.SequenceNumber));
+
+        (first.Messages.Count, first.IsCut).ShouldBe((2, true));
+        (second.Messages.Count, second.IsCut).ShouldBe((1, true));
+        (third.Messages.Single().Size, third.IsCut).ShouldBe((1000, false));
     }
 
     [SkippableFact]

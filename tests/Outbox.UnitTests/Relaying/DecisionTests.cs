@@ -55,6 +55,29 @@ public sealed class DecisionTests
     }
 
     [Fact]
+    public void The_loop_rests_while_there_is_no_room_whatever_is_due()
+    {
+        var second = TimeSpan.FromSeconds(1);
+
+        Relay.Pause(hasRoom: false, hasMore: true, hasSettled: false, untilPoll: -second, untilDue: -second, queryDelay: second).ShouldBe(second);
+        Relay.Pause(hasRoom: false, hasMore: true, hasSettled: true, untilPoll: -second, untilDue: -second, queryDelay: second).ShouldBeInRange(TimeSpan.FromTicks(1), second);
+        Relay.Pause(hasRoom: true, hasMore: true, hasSettled: false, untilPoll: second, untilDue: null, queryDelay: second).ShouldBe(TimeSpan.Zero);
+        Relay.Pause(hasRoom: true, hasMore: false, hasSettled: false, untilPoll: second, untilDue: second / 2, queryDelay: second).ShouldBe(second / 2);
+        Relay.Pause(hasRoom: true, hasMore: false, hasSettled: false, untilPoll: second, untilDue: -second, queryDelay: second).ShouldBe(TimeSpan.Zero);
+    }
+
+    [Fact]
+    public void The_text_of_an_error_is_one_that_every_database_takes()
+    {
+        var text = ErrorText.Of(new InvalidOperationException("a\0b\ud83d" + new string('x', 2016) + "\ud83d\ude00\ud83d\ude00"));
+
+        text.ShouldStartWith("InvalidOperationException: a\ufffdb\ufffdx");
+        text.Length.ShouldBeLessThanOrEqualTo(2048);
+        Should.NotThrow(() => new System.Text.UTF8Encoding(false, throwOnInvalidBytes: true).GetBytes(text));
+        ErrorText.Of(null).ShouldBe("");
+    }
+
+    [Fact]
     public void A_message_type_is_found_by_its_urn()
     {
         MessageTypes.Find("urn:message:Outbox.UnitTests.Relaying:DecisionTests+Nested").ShouldBe(typeof(Nested));

@@ -74,6 +74,52 @@ public sealed class MessageWindowTests
     }
 
     [Fact]
+    public void A_key_is_held_until_the_row_that_failed_is_written_and_no_other_row_releases_it()
+    {
+        Add((1, 7), (2, 7), (3, 7));
+        Next();
+        Confirm(1);
+        var confirmed = _window.TakeSettled();
+        Next().ShouldBe([2]);
+        Finish(2, 7, new Outcome(OutcomeKind.Refused), holds: true);
+
+        _window.Forget(confirmed.Select(s => s.Message));
+        Add((3, 7));
+        Next().ShouldBeEmpty();
+
+        _window.Forget(_window.TakeSettled().Select(s => s.Message));
+        Add((3, 7));
+        Next().ShouldBe([3]);
+    }
+
+    [Fact]
+    public void The_bytes_in_the_window_are_counted_until_a_row_is_written_or_dropped()
+    {
+        _window.Add([Messages.New(1, key: 1, size: 100), Messages.New(2, key: 2, size: 30)]);
+        Next();
+        _window.Bytes.ShouldBe(130);
+
+        _window.Finish(Messages.New(1, key: 1, size: 100), Outcome.Confirmed, holds: false);
+        _window.Bytes.ShouldBe(130);
+        _window.Forget(_window.TakeSettled().Select(s => s.Message));
+        _window.Bytes.ShouldBe(30);
+    }
+
+    [Fact]
+    public void Suspects_of_a_term_that_is_over_are_forgotten()
+    {
+        Add((1, 1), (2, 2));
+        Next();
+        Finish(1, 1, Broken);
+        Finish(2, 2, Broken);
+
+        _window.Clear();
+        Add((1, 1), (2, 2), (3, 3));
+
+        Next().ShouldBe([1, 2, 3]);
+    }
+
+    [Fact]
     public void A_key_with_many_messages_leaves_room_for_the_others()
     {
         Add([.. Enumerable.Range(1, 10).Select(n => (n, 7))]);
@@ -107,40 +153,6 @@ public sealed class MessageWindowTests
         Confirm(2, key: 2);
 
         Next().ShouldBe([4]);
-    }
-
-    [Fact]
-    public void After_an_outage_suspects_go_carefully_more_and_more()
-    {
-        Add([.. Enumerable.Range(1, 8).Select(n => (n, n))]);
-        foreach (var number in Next())
-            Finish(number, number, Broken);
-        _window.Pace(oneAtATime: false);
-
-        Next().ShouldBe([1]);
-        Confirm(1, key: 1);
-        Next().Count.ShouldBe(2);
-        Confirm(2, key: 2);
-        Confirm(3, key: 3);
-        Next().Count.ShouldBe(4);
-    }
-
-    [Fact]
-    public void A_group_that_breaks_again_goes_one_at_a_time_from_then_on()
-    {
-        Add([.. Enumerable.Range(1, 8).Select(n => (n, n))]);
-        foreach (var number in Next())
-            Finish(number, number, Broken);
-        _window.Pace(oneAtATime: false);
-        Next();
-        Confirm(1, key: 1);
-        foreach (var number in Next())
-            Finish(number, number, Broken);
-
-        var first = Next().ShouldHaveSingleItem();
-        Confirm(first, key: first);
-
-        Next().Count.ShouldBe(1);
     }
 
     [Fact]

@@ -5,7 +5,7 @@ namespace Outbox.UnitTests.Relaying;
 
 internal static class Messages
 {
-    public static StoredMessage New(long number, long key = 0, int partition = 0, int attempts = 0, int returns = 0) => new()
+    public static StoredMessage New(long number, long key = 0, int partition = 0, int attempts = 0, int returns = 0, int size = 0) => new()
     {
         SequenceNumber = number,
         Partition = partition,
@@ -17,6 +17,7 @@ internal static class Messages
         DestinationAddress = "queue:somewhere",
         ContentType = "application/json",
         Metadata = "{}",
+        Size = size,
         Body = [],
     };
 }
