@@ -1,4 +1,6 @@
-SELECT 1 FROM "OutboxMessage"
-WHERE "State" = 0 AND "DueAt" IS NULL
-  AND "SequenceNumber" <= @last
+SELECT 1 FROM "OutboxMessage" m
+WHERE m."State" = 0 AND m."DueAt" IS NULL AND m."SequenceNumber" <= @last
+  AND NOT EXISTS (
+    SELECT 1 FROM "OutboxMessage" h
+    WHERE h."Holds" = TRUE AND h."Partition" = m."Partition" AND h."KeyHash" = m."KeyHash")
 LIMIT 1
