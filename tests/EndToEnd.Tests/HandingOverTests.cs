@@ -9,7 +9,7 @@ public class HandingOverTests
     public async Task A_replica_that_stops_gives_its_partitions_back_before_it_ends()
     {
         await using var deployment = await Deployment.CreateAsync(
-            await Require.PostgresAsync(), await Require.RabbitMqAsync(), replicas: 2);
+            await Require.PostgresAsync(), await Require.RabbitMqAsync(), users: 2);
         var (staying, leaving) = (deployment.Users[0], deployment.Users[1]);
         await Deployment.StartAsync([staying]);
         var owners = await Eventually.Get(OwnersAsync, all => all.Count > 0 && all.All(owner => owner is not null));

@@ -14,15 +14,15 @@ public sealed class Deployment : IAsyncDisposable
     private readonly Dictionary<string, string> _databases;
     private readonly string _receiverKey = $"rk_{NewId.NextGuid():N}{NewId.NextGuid():N}";
 
-    private Deployment(PostgresServer postgres, RabbitMqVirtualHost broker, Dictionary<string, string> databases, int replicas)
+    private Deployment(PostgresServer postgres, RabbitMqVirtualHost broker, Dictionary<string, string> databases, int users, int workers)
     {
         _postgres = postgres;
         _databases = databases;
         Broker = broker;
         Books = new Books(name => new NpgsqlConnection(databases[name]));
-        Users = Replicas("Users.Api", replicas);
-        Points = Replicas("Points.Worker", replicas);
-        Notifications = Replicas("Notifications.Worker", replicas);
+        Users = Replicas("Users.Api", users);
+        Points = Replicas("Points.Worker", workers);
+        Notifications = Replicas("Notifications.Worker", workers);
     }
 
     /// <summary>The virtual host that they share.</summary>
@@ -52,13 +52,14 @@ public sealed class Deployment : IAsyncDisposable
     /// <summary>Makes the databases and the virtual host; nothing is started yet.</summary>
     /// <param name="postgres">Where the databases go.</param>
     /// <param name="broker">Where the virtual host goes.</param>
-    /// <param name="replicas">How many of each service.</param>
-    public static async Task<Deployment> CreateAsync(PostgresServer postgres, RabbitMqServer broker, int replicas = 1)
+    /// <param name="users">How many replicas of Users.Api.</param>
+    /// <param name="workers">How many replicas of Points.Worker, and of Notifications.Worker.</param>
+    public static async Task<Deployment> CreateAsync(PostgresServer postgres, RabbitMqServer broker, int users = 1, int workers = 1)
     {
         var databases = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var name in Books.Databases)
             databases[name] = new NpgsqlConnectionStringBuilder(await postgres.CreateDatabaseAsync()) { MaxPoolSize = 40 }.ConnectionString;
-        return new Deployment(postgres, await broker.CreateVirtualHostAsync(), databases, replicas);
+        return new Deployment(postgres, await broker.CreateVirtualHostAsync(), databases, users, workers);
     }
 
     /// <summary>Starts what does not run yet, and waits until all can work.</summary>

@@ -27,6 +27,7 @@ public sealed class ServiceReplica : IAsyncDisposable
         _environment = new Dictionary<string, string?>(environment, StringComparer.Ordinal)
         {
             [portVariable.Name] = string.Format(CultureInfo.InvariantCulture, portVariable.Format, port),
+            ["DOTNET_TieredPGO"] = "0",   // lives too briefly for what it would learn to pay
             ["Logging__Console__FormatterName"] = "simple",
             ["Logging__Console__FormatterOptions__SingleLine"] = "true",
         };
