@@ -66,38 +66,6 @@ public sealed class LocalTests
         (await second.Output.WaitForCount(1)).ShouldHaveSingleItem().ShouldStartWith("Cannot start: ");
     }
 
-    [Fact]
-    public async Task Killed_again_and_again_it_loses_nothing_and_credits_nothing_twice()
-    {
-        const int users = 120;
-        const int kills = 3;
-        await using var local = new LocalProcess();
-        await local.Start();
-        List<string> registered = [];
-        for (var i = 0; i < users; i++)
-        {
-            if (i > 0 && i % (users / (kills + 1)) == 0)
-            {
-                await local.Kill();   // with what was registered last still on its way
-                await local.Start();
-            }
-
-            registered.Add(await Register(local, i));
-        }
-
-        foreach (var id in registered)
-        {
-            await Credited(local, id);
-        }
-
-        await Eventually.Get(() => Notified(local), ids => ids.Count >= users);
-        (await Notified(local)).Order(StringComparer.Ordinal).ShouldBe(registered.Order(StringComparer.Ordinal));
-        foreach (var id in registered)
-        {
-            (await local.Client.GetJson($"/accounts/{id}"))["balance"]!.GetValue<long>().ShouldBe(100);
-        }
-    }
-
     private static async Task<string> Register(LocalProcess local, int number)
     {
         var response = await local.Client.Register($"user{number}", $"user{number}@example.com");
