@@ -1,4 +1,5 @@
 using System.Net;
+using ServiceDefaults;
 using Users;
 
 namespace Services.Tests;
@@ -57,5 +58,16 @@ public sealed class UserListTests : ServiceTests<UsersDb>
 
         (await Client.GetAsync($"/users?after={cursor}")).StatusCode.ShouldBe(HttpStatusCode.OK);
         await (await Client.GetAsync($"/users?after={changed}")).ShouldBeProblem(HttpStatusCode.BadRequest, "validation");
+    }
+
+    [Theory]
+    [InlineData(-1)]
+    [InlineData(long.MinValue)]
+    [InlineData(long.MaxValue)]
+    public async Task Refuses_a_cursor_to_no_time(long position)
+    {
+        var madeUp = new Cursor(position, Guid.Empty).Write("users");
+
+        await (await Client.GetAsync($"/users?after={madeUp}")).ShouldBeProblem(HttpStatusCode.BadRequest, "validation");
     }
 }
