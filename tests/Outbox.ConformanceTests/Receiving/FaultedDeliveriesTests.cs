@@ -122,10 +122,12 @@ public abstract class FaultedDeliveriesTests(Func<Task<TestDatabase>> create) : 
             {
                 e.UseEntityFrameworkOutbox<LedgerDb>(context);
                 e.ConfigureExecuteActivity(context, typeof(InboxFailureTests.BreakingActivity));
+                e.Handler<Credited>(_ => throw new InvalidOperationException("broken"));
             }),
         });
-        var id = NewId.NextGuid();
+        var (id, next) = (NewId.NextGuid(), NewId.NextGuid());
         await Insert(host, id, OutboxMessageState.Sent);
+        await Insert(host, next, OutboxMessageState.Sent);
         var slip = new RoutingSlipBuilder(NewId.NextGuid());
         slip.AddActivity("breaking", new Uri("queue:breaking"));
 
@@ -133,6 +135,10 @@ public abstract class FaultedDeliveriesTests(Func<Task<TestDatabase>> create) : 
         await host.Reported.Received.WaitForCount(1);
 
         host.Reported.Faulted.Count.ShouldBe(1);
+
+        // Whatever was to happen to the first has happened once it has happened to a later one.
+        await (await host.Bus.GetSendEndpoint(new Uri("queue:breaking"))).Send(new Credited("x"), c => c.MessageId = next);
+        await Eventually.Get(() => Row(host, next), m => m.State == OutboxMessageState.Dead);
         (await Row(host, id)).State.ShouldBe(OutboxMessageState.Sent);
     }
 

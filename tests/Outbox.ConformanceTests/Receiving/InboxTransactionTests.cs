@@ -3,6 +3,7 @@ using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Storage;
+using Npgsql;
 using Outbox.Testing;
 
 namespace Outbox.ConformanceTests.Receiving;
@@ -99,11 +100,11 @@ public abstract class InboxTransactionTests(Func<Task<TestDatabase>> create) : I
     {
         var runs = 0;
         await using var host = await Start(
-            (context, db) => ++runs == 1 ? throw new TimeoutException("passing") : Credit(context, db),
+            (context, db) => ++runs == 1 ? throw new NpgsqlException("passing", new IOException()) : Credit(context, db),
             new InboxSetUp { Before = (endpoint, _) => endpoint.UseMessageRetry(r =>
             {
                 r.Immediate(1);
-                r.Handle<TimeoutException>();
+                r.Handle<NpgsqlException>();
             }) });
 
         await host.Deliver(NewId.NextGuid(), new Credit("x"));
