@@ -4,6 +4,7 @@ using Contracts;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Notifications;
+using Outbox;
 
 namespace Services.Tests;
 
@@ -99,5 +100,6 @@ public sealed class AcceptPointsCreditedTests : ServiceTests<NotificationsDb>
     {
         (await App.InDb(db => db.Events.CountAsync())).ShouldBe(1);
         (await App.InDb(db => db.Notifications.CountAsync())).ShouldBe(1);
+        (await App.InDb(db => db.Set<OutboxMessage>().CountAsync())).ShouldBe(0);   // no failure, waiting to be tried again
     }
 }
