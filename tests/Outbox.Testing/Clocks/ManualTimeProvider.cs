@@ -13,6 +13,7 @@ public sealed class ManualTimeProvider(DateTimeOffset? start = null) : TimeProvi
     private readonly List<(int Count, TaskCompletionSource Reached)> _waiters = [];
     private DateTimeOffset _utc = start ?? new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private TimeSpan _monotonic;
+    private TimeSpan _target;
     private long _lastTimer;
 
     /// <inheritdoc/>
@@ -60,7 +61,11 @@ public sealed class ManualTimeProvider(DateTimeOffset? start = null) : TimeProvi
         ArgumentOutOfRangeException.ThrowIfLessThan(by, TimeSpan.Zero);
         TimeSpan target;
         lock (_gate)
-            target = _monotonic + by;
+        {
+            // Of two that move it at the same time each moves it by its own part, though the other is not there yet.
+            _target = (_target > _monotonic ? _target : _monotonic) + by;
+            target = _target;
+        }
 
         while (NextUntil(target) is { } due)
             due.Fire();
