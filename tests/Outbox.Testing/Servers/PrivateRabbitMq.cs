@@ -83,8 +83,9 @@ internal sealed class PrivateRabbitMq : IBrokerAdmin, IAsyncDisposable
                 _binaries.Epmd, ["-port", _environment["ERL_EPMD_PORT"]!, "-address", "127.0.0.1"], workingDirectory: _folder);
 
         var node = _node = ChildProcess.Start(_binaries.Server, [], _environment, workingDirectory: _folder);
+        // Booted, not merely running: while it still boots, its queues are not there yet.
         await Eventually.Is(
-            async () => node.HasExited || await EvaluateAsync("rabbit:is_running().") == "true",
+            async () => node.HasExited || await CallAsync("rabbit:is_booted().") == "{ok, true}",
             Eventually.Limit * 3);
         if (node.HasExited)
             throw new InvalidOperationException($"RabbitMQ ended at its start with {node.ExitCode}.{node.Tail()}");
@@ -143,10 +144,29 @@ internal sealed class PrivateRabbitMq : IBrokerAdmin, IAsyncDisposable
     private async Task<string> EvaluateAsync(string expression)
     {
         const string success = "{ok, ";
-        var answer = await ChildProcess.RunAsync(
-            _binaries.ErlCall, ["-sname", NodeName, "-c", _cookie, "-e"], _environment, expression + "\n");
+        var answer = await AskAsync(expression);
         return answer.StartsWith(success, StringComparison.Ordinal)
             ? answer[success.Length..^1]
             : throw new InvalidOperationException($"RabbitMQ was asked\n{expression}\nand answered\n{answer}");
     }
+
+    /// <summary>Asks until the node answers: a busy one refuses a connection now and then.</summary>
+    private async Task<string> AskAsync(string expression)
+    {
+        const int attempts = 20;
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await CallAsync(expression);
+            }
+            catch (InvalidOperationException) when (attempt < attempts && IsRunning)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(250), TimeProvider.System);
+            }
+        }
+    }
+
+    private Task<string> CallAsync(string expression)
+        => ChildProcess.RunAsync(_binaries.ErlCall, ["-sname", NodeName, "-c", _cookie, "-e"], _environment, expression + "\n");
 }
