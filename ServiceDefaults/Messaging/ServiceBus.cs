@@ -23,6 +23,7 @@ public static class ServiceBus
         this WebApplicationBuilder builder, params Action<IBusRegistrationConfigurator>[] modules)
     {
         var broker = Broker(builder.Configuration);
+        var receive = new ReceiveSettings(builder.Configuration);
         builder.Services.AddSingleton(new Transport(InProcess: broker is null));
         builder.Services.AddMassTransit(bus =>
         {
@@ -35,6 +36,8 @@ public static class ServiceBus
                 module(bus);
             }
 
+            bus.AddConfigureEndpointsCallback((queue, endpoint) => receive.Apply(queue, endpoint));
+
             if (broker is null)
             {
                 if (modules.Length == 1)
@@ -42,7 +45,11 @@ public static class ServiceBus
                     builder.Services.AddHostedService<AloneWarning>();
                 }
 
-                bus.UsingInMemory((context, transport) => transport.ConfigureEndpoints(context));
+                bus.UsingInMemory((context, transport) =>
+                {
+                    transport.ConfigureEndpoints(context);
+                    receive.RefuseUnknown();
+                });
             }
             else
             {
@@ -50,6 +57,7 @@ public static class ServiceBus
                 {
                     transport.Host(broker);
                     transport.ConfigureEndpoints(context);
+                    receive.RefuseUnknown();
                 });
             }
         });

@@ -10,6 +10,10 @@ public sealed class ConfigurationErrorTests
     private const string Users = "ConnectionStrings__Users";
     private const string Key = "Receivers__Default__ApiKey";
 
+    private const string Queue = "points-credit-welcome-points";
+
+    private static string[] Points => [$"{Provider}=Sqlite", "ConnectionStrings__Points=Data Source=x.db"];
+
     /// <summary>The service, its settings, and what the line must name.</summary>
     public static TheoryData<string, string[], string[]> Wrong => new()
     {
@@ -25,6 +29,8 @@ public sealed class ConfigurationErrorTests
         { "Users.Api", [$"{Provider}=Postgres", $"{Users}=Host=localhost;Port=1;Database=x;Password=secret"], [Users, "could not be opened"] },
         { "Users.Api", [$"{Provider}=Sqlite", $"{Users}=Data Source=x.db", "ConnectionStrings__RabbitMq=localhost"], ["ConnectionStrings__RabbitMq", "amqp://"] },
         { "Users.Api", [$"{Provider}=Sqlite", $"{Users}=Data Source=x.db", "OTEL_EXPORTER_OTLP_ENDPOINT=collector"], ["OTEL_EXPORTER_OTLP_ENDPOINT", "collector"] },
+        { "Points.Worker", [.. Points, "RabbitMq__QuorumQueues=often"], ["RabbitMq__QuorumQueues", "often", "true or false"] },
+        { "Points.Worker", [.. Points, $"Consumers__{Queue}__PrefetchCount=0"], [$"Consumers__{Queue}__PrefetchCount", "'0'", "1 to 10000"] },
         { "Points.Worker", [$"{Provider}=Sqlite"], ["ConnectionStrings__Points", "missing"] },
         { "Notifications.Worker", [$"{Provider}=Sqlite"], [Key, "missing"] },
         { "Notifications.Worker", [$"{Provider}=Sqlite", $"{Key}=short"], [Key, "random"] },
