@@ -17,7 +17,7 @@ internal sealed class LeaseStatements
         Leave = $"DELETE FROM {replica} WHERE {id} = @me";
 
         List = $"SELECT {partition}, {owner} FROM {lease}";
-        Create = $"INSERT INTO {lease} ({partition}) VALUES (@partition) ON CONFLICT ({partition}) DO NOTHING";
+        Create = dialect.InsertKeyUnlessThere(lease, partition, "@partition");
         Claim = $"UPDATE {lease} SET {owner} = @me WHERE {partition} = @partition AND {owner} IS NULL";
         Release = $"UPDATE {lease} SET {owner} = NULL WHERE {partition} = @partition AND {owner} = @me";
     }

@@ -54,7 +54,7 @@ internal sealed class MessageStatements(SqlDialect dialect)
         """;
 
     /// <summary>Whether a ready row is left among those up to <c>@last</c>; one whose key is held cannot be waited for.</summary>
-    public string AnyReadyUpTo { get; } = AnyReadyUpToText(dialect.Tables.Message);
+    public string AnyReadyUpTo { get; } = AnyReadyUpToText(dialect, dialect.Tables.Message);
 
     /// <summary>Deletes at most <c>@limit</c> kept rows that were sent by <c>@before</c>.</summary>
     public string DeleteKept { get; } =
@@ -64,7 +64,7 @@ internal sealed class MessageStatements(SqlDialect dialect)
           SELECT {Message(dialect, nameof(OutboxMessage.SequenceNumber))} FROM {dialect.Tables.Message}
           WHERE {IsKept(dialect)} AND {Message(dialect, nameof(OutboxMessage.ClosedAt))} <= @before
           ORDER BY {Message(dialect, nameof(OutboxMessage.SequenceNumber))}
-          LIMIT @limit)
+          {dialect.Limit("@limit")})
         """;
 
     /// <summary>The columns that <see cref="SqlDialect.Read"/> returns, in their order.</summary>
@@ -76,7 +76,7 @@ internal sealed class MessageStatements(SqlDialect dialect)
     private static string IsKept(SqlDialect dialect)
         => $"{Message(dialect, nameof(OutboxMessage.State))} = 1 AND {Message(dialect, nameof(OutboxMessage.State))} <> 0";
 
-    private static string AnyReadyUpToText(Table m)
+    private static string AnyReadyUpToText(SqlDialect dialect, Table m)
     {
         var (partition, key) = (m[nameof(OutboxMessage.Partition)], m[nameof(OutboxMessage.KeyHash)]);
         return $"""
@@ -84,8 +84,8 @@ internal sealed class MessageStatements(SqlDialect dialect)
             WHERE m.{m[nameof(OutboxMessage.State)]} = 0 AND m.{m[nameof(OutboxMessage.DueAt)]} IS NULL AND m.{m[nameof(OutboxMessage.SequenceNumber)]} <= @last
               AND NOT EXISTS (
                 SELECT 1 FROM {m} h
-                WHERE h.{m[nameof(OutboxMessage.Holds)]} = TRUE AND h.{partition} = m.{partition} AND h.{key} = m.{key})
-            LIMIT 1
+                WHERE h.{m[nameof(OutboxMessage.Holds)]} = {dialect.True} AND h.{partition} = m.{partition} AND h.{key} = m.{key})
+            {dialect.LimitAny("1")}
             """;
     }
 
@@ -98,15 +98,17 @@ internal sealed class MessageStatements(SqlDialect dialect)
     private static string PromoteText(SqlDialect dialect, Table m)
     {
         var (sequence, due) = (m[nameof(OutboxMessage.SequenceNumber)], m[nameof(OutboxMessage.DueAt)]);
-        return $"""
-            UPDATE {m} SET {due} = NULL, {m[nameof(OutboxMessage.Holds)]} = FALSE
-            WHERE {due} <= @now AND {sequence} IN (
-              SELECT {sequence} FROM {m}
-              WHERE {due} <= @now AND {dialect.IsIn(m[nameof(OutboxMessage.Partition)], "@partitions")}
-              ORDER BY {due}, {sequence}
-              LIMIT @limit)
-            RETURNING {m[nameof(OutboxMessage.Partition)]}, {sequence}
-            """;
+        return dialect.UpdateReturning(
+            m,
+            set: $"{due} = NULL, {m[nameof(OutboxMessage.Holds)]} = {dialect.False}",
+            where: $"""
+                {due} <= @now AND {sequence} IN (
+                  SELECT {sequence} FROM {m}
+                  WHERE {due} <= @now AND {dialect.IsIn(m[nameof(OutboxMessage.Partition)], "@partitions")}
+                  ORDER BY {due}, {sequence}
+                  {dialect.Limit("@limit")})
+                """,
+            m[nameof(OutboxMessage.Partition)], sequence);
     }
 
     private static string TopsText(SqlDialect dialect, Table m, Table lease)

@@ -30,7 +30,7 @@ internal sealed class PostgresDialect(OutboxTables tables) : SqlDialect(tables)
                       AND m.{sequence} <> ALL(@known) AND m.{key} <> ALL(@full)
                       AND NOT EXISTS (
                         SELECT FROM {m} h
-                        WHERE h.{m[nameof(OutboxMessage.Holds)]} = TRUE AND h.{partition} = m.{partition} AND h.{key} = m.{key})
+                        WHERE h.{m[nameof(OutboxMessage.Holds)]} = {True} AND h.{partition} = m.{partition} AND h.{key} = m.{key})
                     ORDER BY m.{sequence}
                     LIMIT p.take) m) r
                 WHERE r.total <= @bytes OR r.total = r.{size}

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 
 namespace Outbox.Databases;
 
@@ -15,6 +16,30 @@ internal abstract class SqlDialect(OutboxTables tables)
 
     /// <summary>The condition that a column's value is in the list of a parameter.</summary>
     public abstract string IsIn(string column, string list);
+
+    /// <summary>The literal of a column that is true.</summary>
+    public virtual string True => "TRUE";
+
+    /// <summary>The literal of a column that is false.</summary>
+    public virtual string False => "FALSE";
+
+    /// <summary>Ends a query that has an order: only its first <paramref name="rows"/>.</summary>
+    public virtual string Limit(string rows) => $"LIMIT {rows}";
+
+    /// <summary>Ends a query that has no order: any <paramref name="rows"/> of it.</summary>
+    public virtual string LimitAny(string rows) => Limit(rows);
+
+    /// <summary>An update that returns columns of the rows it changed.</summary>
+    public virtual string UpdateReturning(Table table, string set, string where, params string[] columns)
+        => $"""
+            UPDATE {table} SET {set}
+            WHERE {where}
+            RETURNING {string.Join(", ", columns)}
+            """;
+
+    /// <summary>Inserts a row of a key alone, unless it is there already.</summary>
+    public virtual string InsertKeyUnlessThere(Table table, string key, string value)
+        => $"INSERT INTO {table} ({key}) VALUES ({value}) ON CONFLICT ({key}) DO NOTHING";
 
     /// <summary>Whether <see cref="Read"/> takes lists of partitions; otherwise it is run for one partition at a time.</summary>
     public virtual bool ReadsManyPartitions => true;
@@ -36,16 +61,17 @@ internal abstract class SqlDialect(OutboxTables tables)
             var (m, lease) = (Tables.Message, Tables.Lease);
             var (state, due, holds) = (m[nameof(OutboxMessage.State)], m[nameof(OutboxMessage.DueAt)], m[nameof(OutboxMessage.Holds)]);
             var (created, partition, sequence) = (m[nameof(OutboxMessage.CreatedAt)], m[nameof(OutboxMessage.Partition)], m[nameof(OutboxMessage.SequenceNumber)]);
+            var most = LimitAny(OutboxStatistics.CountLimit.ToString(CultureInfo.InvariantCulture));
             return $"""
                 SELECT
-                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m} WHERE {state} = 0 AND {due} IS NULL LIMIT {OutboxStatistics.CountLimit}) r) AS "Ready",
-                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m} WHERE {due} IS NOT NULL LIMIT {OutboxStatistics.CountLimit}) w) AS "Waiting",
-                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m} WHERE {holds} = TRUE LIMIT {OutboxStatistics.CountLimit}) h) AS "Holding",
-                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m} WHERE {state} = 2 AND {state} <> 0 LIMIT {OutboxStatistics.CountLimit}) d) AS "Dead",
+                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m} WHERE {state} = 0 AND {due} IS NULL {most}) r) AS "Ready",
+                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m} WHERE {due} IS NOT NULL {most}) w) AS "Waiting",
+                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m} WHERE {holds} = {True} {most}) h) AS "Holding",
+                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m} WHERE {state} = 2 AND {state} <> 0 {most}) d) AS "Dead",
                   (SELECT min(o.at) FROM (
                     SELECT (SELECT m.{created} FROM {m} m
                             WHERE m.{partition} = l.{lease[nameof(OutboxLease.Partition)]} AND m.{state} = 0 AND m.{due} IS NULL
-                            ORDER BY m.{sequence} LIMIT 1) AS at
+                            ORDER BY m.{sequence} {Limit("1")}) AS at
                     FROM {lease} l) o) AS "OldestReadyAt"
                 """;
         }
@@ -106,7 +132,7 @@ internal abstract class SqlDialect(OutboxTables tables)
                   SELECT {RowAddress} FROM {i}
                   WHERE {expires} <= @now
                   ORDER BY {expires}
-                  LIMIT @limit{SkipLocked})
+                  {Limit("@limit")}{SkipLocked})
                 """;
         }
     }

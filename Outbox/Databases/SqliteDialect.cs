@@ -28,7 +28,7 @@ internal sealed class SqliteDialect(OutboxTables tables) : SqlDialect(tables)
                   AND NOT {IsIn($"m.{sequence}", "@known")} AND NOT {IsIn($"m.{key}", "@full")}
                   AND NOT EXISTS (
                     SELECT 1 FROM {m} h
-                    WHERE h.{m[nameof(OutboxMessage.Holds)]} = TRUE AND h.{partition} = m.{partition} AND h.{key} = m.{key})
+                    WHERE h.{m[nameof(OutboxMessage.Holds)]} = {True} AND h.{partition} = m.{partition} AND h.{key} = m.{key})
                 ORDER BY m.{sequence}
                 LIMIT @take
                 """;
