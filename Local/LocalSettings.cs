@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Microsoft.Extensions.Configuration.Memory;
 using Notifications;
 using ServiceDefaults;
+using Simulators;
 
 namespace Local;
 
@@ -38,6 +39,7 @@ internal static class LocalSettings
             ["ConnectionStrings:Points"] = data.Database("points"),
             ["ConnectionStrings:Notifications"] = data.Database("notifications"),
             ["ConnectionStrings:RabbitMq"] = null,
+            [SimulatorsModule.Folder] = data.Folder,
             [ApiKey.Setting] = data.ReceiverKey,
         });
     }

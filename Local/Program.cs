@@ -2,6 +2,7 @@ using Local;
 using Notifications;
 using Points;
 using ServiceDefaults;
+using Simulators;
 using Users;
 
 return await Service.Run(
@@ -13,6 +14,7 @@ return await Service.Run(
         builder.AddUsers();
         builder.AddPoints();
         builder.AddNotifications();
+        builder.AddSimulators();
         builder.AddServiceBus(bus => bus.AddUsers(), bus => bus.AddPoints(), bus => bus.AddNotifications());
     },
     map: app =>
@@ -20,5 +22,6 @@ return await Service.Run(
         app.MapUsers();
         app.MapPoints();
         app.MapNotifications();
+        app.MapGroup("/simulators").MapSimulators();
         app.PrintTour();
     });

@@ -107,11 +107,6 @@ public abstract class IdempotencyTests(Func<Task<TestDatabase>> create) : IAsync
         (await App.InDb(db => db.Users.CountAsync())).ShouldBe(1);
         (await App.InDb(db => db.Set<OutboxMessage>().CountAsync())).ShouldBe(1);
     }
-
-    private sealed class StoppedClock(DateTimeOffset now) : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => now;
-    }
 }
 
 public sealed class IdempotencyOnSqliteTests() : IdempotencyTests(() => Task.FromResult(TestDatabase.Sqlite()));
