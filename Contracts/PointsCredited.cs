@@ -5,7 +5,7 @@ namespace Contracts;
 /// <param name="UserId">The account; also the ordering key.</param>
 /// <param name="Amount">Points added.</param>
 /// <param name="Balance">The account's balance after this entry.</param>
-/// <param name="Reason">Why, in a word: <c>welcome</c>.</param>
+/// <param name="Reason">Why, in a word: <c>welcome</c> or <c>top-up</c>.</param>
 /// <param name="BusinessKey">
 /// Names the fact itself, however many messages tell of it: two with the same key are the same credit.
 /// </param>

@@ -17,6 +17,7 @@ public static class PointsModule
     {
         bus.AddServiceOutbox<PointsDb>(outbox => outbox.PartitionBy<PointsCredited>(credited => credited.UserId));
         bus.AddConsumer<CreditWelcomePoints, CreditWelcomePointsDefinition>();
+        bus.AddConsumer<CreditTopUp, CreditTopUpDefinition>();
     }
 
     public static void MapPoints(this IEndpointRouteBuilder routes) => routes.MapAccounts();

@@ -9,20 +9,10 @@ public sealed class CreditWelcomePoints(Ledger ledger) : IConsumer<UserRegistere
 {
     private const long Welcome = 100;
 
-    public async Task Consume(ConsumeContext<UserRegistered> context)
+    public Task Consume(ConsumeContext<UserRegistered> context)
     {
         var userId = context.Message.UserId;
-        var entry = await ledger.Add(
-            new Credit(userId, Welcome, "welcome", $"welcome:{userId}"), context.CancellationToken);
-        if (entry is null)
-        {
-            return;   // told before, under another message id
-        }
-
-        await context.Publish(
-            new PointsCredited(
-                entry.Id, userId, entry.Amount, entry.Balance, entry.Reason, entry.BusinessKey, entry.CreditedAt),
-            context.CancellationToken);
+        return ledger.AddAndTell(new Credit(userId, Welcome, "welcome", $"welcome:{userId}"), context);
     }
 }
 

@@ -1,3 +1,4 @@
+using Contracts;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using ServiceDefaults;
@@ -36,6 +37,20 @@ public sealed class Ledger(PointsDb db, TimeProvider time)
         };
         db.Entries.Add(entry);
         return entry;
+    }
+
+    /// <summary>Adds a credit and publishes that it was added; nothing at all when the fact was credited before.</summary>
+    public async Task AddAndTell(Credit credit, ConsumeContext context)
+    {
+        if (await Add(credit, context.CancellationToken) is not { } entry)
+        {
+            return;   // told before, under another message id
+        }
+
+        await context.Publish(
+            new PointsCredited(
+                entry.Id, entry.UserId, entry.Amount, entry.Balance, entry.Reason, entry.BusinessKey, entry.CreditedAt),
+            context.CancellationToken);
     }
 
     private async Task<Account> Raise(Credit credit, DateTime now, CancellationToken cancellationToken)
