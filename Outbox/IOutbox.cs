@@ -33,6 +33,55 @@ public interface IOutbox<TDbContext> : IPublishEndpoint, ISendEndpointProvider
     /// <param name="cancellationToken">Gives up.</param>
     Task Send<TMessage>(Uri destinationAddress, TMessage message, Action<SendContext<TMessage>> configure, CancellationToken cancellationToken = default)
         where TMessage : class;
+
+    /// <summary>Stores a message with the DbContext's next save that is published when it is due, however far ahead that lies.</summary>
+    /// <typeparam name="TMessage">The message type.</typeparam>
+    /// <param name="message">The message.</param>
+    /// <param name="due">When it is published; a time in the past means at once.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>What <see cref="Cancel"/> wants: the message id.</returns>
+    Task<Guid> Schedule<TMessage>(TMessage message, DateTimeOffset due, CancellationToken cancellationToken = default)
+        where TMessage : class;
+
+    /// <inheritdoc cref="Schedule{TMessage}(TMessage, DateTimeOffset, CancellationToken)"/>
+    /// <param name="message">The message.</param>
+    /// <param name="due">When it is published; a time in the past means at once.</param>
+    /// <param name="configure">Sets headers, ids, time to live or the partition key.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task<Guid> Schedule<TMessage>(TMessage message, DateTimeOffset due, Action<PublishContext<TMessage>> configure, CancellationToken cancellationToken = default)
+        where TMessage : class;
+
+    /// <summary>Stores a message with the DbContext's next save that is sent to one address when it is due, however far ahead that lies.</summary>
+    /// <typeparam name="TMessage">The message type.</typeparam>
+    /// <param name="destinationAddress">Where it goes, for example <c>queue:name</c>.</param>
+    /// <param name="message">The message.</param>
+    /// <param name="due">When it is sent; a time in the past means at once.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>What <see cref="Cancel"/> wants: the message id.</returns>
+    Task<Guid> Schedule<TMessage>(Uri destinationAddress, TMessage message, DateTimeOffset due, CancellationToken cancellationToken = default)
+        where TMessage : class;
+
+    /// <inheritdoc cref="Schedule{TMessage}(Uri, TMessage, DateTimeOffset, CancellationToken)"/>
+    /// <param name="destinationAddress">Where it goes, for example <c>queue:name</c>.</param>
+    /// <param name="message">The message.</param>
+    /// <param name="due">When it is sent; a time in the past means at once.</param>
+    /// <param name="configure">Sets headers, ids, time to live or the partition key.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task<Guid> Schedule<TMessage>(
+        Uri destinationAddress, TMessage message, DateTimeOffset due, Action<SendContext<TMessage>> configure, CancellationToken cancellationToken = default)
+        where TMessage : class;
+
+    /// <summary>
+    /// Takes a scheduled message back. This happens at once, in the DbContext's open transaction if it has one; it does not
+    /// wait for the next save.
+    /// </summary>
+    /// <param name="token">What <c>Schedule</c> returned.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>
+    /// <see langword="true"/> when it was still there and is never sent, provided that the transaction commits;
+    /// <see langword="false"/> when it is due already, was sent, or was never scheduled.
+    /// </returns>
+    Task<bool> Cancel(Guid token, CancellationToken cancellationToken = default);
 }
 
 /// <summary>Gives the outbox of a DbContext that does not come from the scope, for example one made by an <see cref="IDbContextFactory{TContext}"/>.</summary>

@@ -16,6 +16,9 @@ internal static class CapturedMessage
         if (context.DestinationAddress is null)
             throw new MessageException(typeof(T), "A message for the outbox needs a destination address; found none.");
 
+        context.TryGetPayload(out ScheduledFor? scheduled);
+        scheduled?.GiveToken(context);
+
         // First the body: a serializer of raw bodies writes the ids and addresses into the headers while it works.
         var body = context.Serializer.GetMessageBody(context).GetBytes();
         if (body.Length > options.MaxBodySize)
@@ -33,7 +36,7 @@ internal static class CapturedMessage
             ContentType = AtMost<T>(OutboxMessage.MaxContentType, (context.ContentType ?? context.Serialization.DefaultContentType).ToString(), "content type"),
             PartitionKey = key is { Length: > OutboxMessage.MaxPartitionKey } ? key[..OutboxMessage.MaxPartitionKey] : key,
             CreatedAt = now,
-            DueAt = context.Delay > TimeSpan.Zero ? now + context.Delay : null,
+            DueAt = (scheduled?.Due ?? now + context.Delay) is { } due && due > now ? due : null,
             ExpiresAt = now + context.TimeToLive,
             Metadata = MetadataOf(context, published, options).ToJson(),
             Body = body,

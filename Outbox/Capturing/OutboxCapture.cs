@@ -11,7 +11,8 @@ internal sealed class OutboxCapture(OutboxRegistration registration, DbContext d
 {
     // A consumer may publish from several tasks at once, and a DbContext is not safe for that.
     private readonly Lock _gate = new();
-    private readonly IBusTopology _topology = provider.GetRequiredService<IBus>().Topology;
+
+    public IBusTopology Topology { get; } = provider.GetRequiredService<IBus>().Topology;
 
     public Task AddSend<T>(SendContext<T> context)
         where T : class
@@ -22,11 +23,33 @@ internal sealed class OutboxCapture(OutboxRegistration registration, DbContext d
         return Task.CompletedTask;
     }
 
+    /// <summary>Takes a scheduled message back, in the DbContext's transaction if it has one.</summary>
+    /// <returns>Whether it was still there: stored and not yet due, or waiting for the next save.</returns>
+    public async Task<bool> Cancel(Guid token, CancellationToken cancellationToken)
+    {
+        var unsaved = false;
+        lock (_gate)
+        {
+            foreach (var row in OutboxInterceptor.CapturedIn(dbContext, EntityState.Added).Where(m => m.MessageId == token && m.DueAt != null))
+            {
+                dbContext.Entry(row).State = EntityState.Detached;
+                unsaved = true;
+            }
+        }
+
+        // The promotion ends the cancelling by clearing the due time. One that was tried may have arrived, and one that holds
+        // its key is released by the relay alone.
+        var deleted = await dbContext.Set<OutboxMessage>()
+            .Where(m => m.MessageId == token && m.DueAt != null && m.State == OutboxMessageState.Pending && m.Attempts == 0 && m.Returns == 0 && !m.Holds)
+            .ExecuteDeleteAsync(cancellationToken).ConfigureAwait(false);
+        return unsaved || deleted > 0;
+    }
+
     /// <summary>Whether the message goes where its type is published to: its destination then follows from the type.</summary>
     private bool IsPublished<T>(SendContext<T> context)
         where T : class
         => context.DestinationAddress is { } destination
-            && _topology.TryGetPublishAddress<T>(out var published)
+            && Topology.TryGetPublishAddress<T>(out var published)
             && destination.GetLeftPart(UriPartial.Path) == published.GetLeftPart(UriPartial.Path);
 
     public object? GetService(Type serviceType) => provider.GetService(serviceType);

@@ -128,7 +128,8 @@ internal sealed class OutboxInterceptor(IEnumerable<OutboxRegistration> registra
     private OutboxRegistration? RegistrationOf(DbContext context)
         => Array.Find(_registrations, r => r.DbContextType.IsInstanceOfType(context));
 
-    private static IEnumerable<OutboxMessage> CapturedIn(DbContext context, EntityState state)
+    /// <summary>The rows of a DbContext that are in this state.</summary>
+    internal static IEnumerable<OutboxMessage> CapturedIn(DbContext context, EntityState state)
     {
         // The save itself looks for changes; looking once more for our own rows would double its cost.
         var detect = context.ChangeTracker.AutoDetectChangesEnabled;

@@ -10,11 +10,15 @@ namespace Outbox.Capturing;
 internal sealed class TypedOutbox<TDbContext> : PublishEndpoint, IOutbox<TDbContext>
     where TDbContext : DbContext
 {
+    private readonly OutboxCapture _capture;
     private readonly OutboxSendEndpointProvider _sendEndpointProvider;
 
     public TypedOutbox(OutboxCapture capture, IBus bus, IScopedConsumeContextProvider consuming, IServiceProvider provider)
         : base(new OutboxPublishEndpointProvider(capture, PublishEndpoints(bus, consuming, provider)))
-        => _sendEndpointProvider = new OutboxSendEndpointProvider(capture, SendEndpoints(bus, consuming, provider));
+    {
+        _capture = capture;
+        _sendEndpointProvider = new OutboxSendEndpointProvider(capture, SendEndpoints(bus, consuming, provider));
+    }
 
     public Task<ISendEndpoint> GetSendEndpoint(Uri address) => _sendEndpointProvider.GetSendEndpoint(address);
 
@@ -31,6 +35,49 @@ internal sealed class TypedOutbox<TDbContext> : PublishEndpoint, IOutbox<TDbCont
         var endpoint = await GetSendEndpoint(destinationAddress).ConfigureAwait(false);
         await endpoint.Send(message, Pipe.Execute(configure), cancellationToken).ConfigureAwait(false);
     }
+
+    public Task<Guid> Schedule<TMessage>(TMessage message, DateTimeOffset due, CancellationToken cancellationToken = default)
+        where TMessage : class
+        => Schedule(message, due, _ => { }, cancellationToken);
+
+    public async Task<Guid> Schedule<TMessage>(
+        TMessage message, DateTimeOffset due, Action<PublishContext<TMessage>> configure, CancellationToken cancellationToken = default)
+        where TMessage : class
+    {
+        var scheduled = new ScheduledFor(due.UtcDateTime);
+        await Publish(
+            message,
+            Pipe.Execute<PublishContext<TMessage>>(context =>
+            {
+                scheduled.ApplyTo(context);
+                configure(context);
+            }),
+            cancellationToken).ConfigureAwait(false);
+        return scheduled.Token;
+    }
+
+    public Task<Guid> Schedule<TMessage>(Uri destinationAddress, TMessage message, DateTimeOffset due, CancellationToken cancellationToken = default)
+        where TMessage : class
+        => Schedule(destinationAddress, message, due, _ => { }, cancellationToken);
+
+    public async Task<Guid> Schedule<TMessage>(
+        Uri destinationAddress, TMessage message, DateTimeOffset due, Action<SendContext<TMessage>> configure, CancellationToken cancellationToken = default)
+        where TMessage : class
+    {
+        var scheduled = new ScheduledFor(due.UtcDateTime);
+        await Send(
+            destinationAddress,
+            message,
+            context =>
+            {
+                scheduled.ApplyTo(context);
+                configure(context);
+            },
+            cancellationToken).ConfigureAwait(false);
+        return scheduled.Token;
+    }
+
+    public Task<bool> Cancel(Guid token, CancellationToken cancellationToken = default) => _capture.Cancel(token, cancellationToken);
 
     public ConnectHandle ConnectSendObserver(ISendObserver observer) => _sendEndpointProvider.ConnectSendObserver(observer);
 

@@ -106,7 +106,7 @@ internal sealed class MessageStatements(SqlDialect dialect)
                   SELECT {sequence} FROM {m}
                   WHERE {due} <= @now AND {dialect.IsIn(m[nameof(OutboxMessage.Partition)], "@partitions")}
                   ORDER BY {due}, {sequence}
-                  {dialect.Limit("@limit")})
+                  {dialect.Limit("@limit")}{dialect.SkipLocked})
                 """,
             m[nameof(OutboxMessage.Partition)], sequence);
     }

@@ -49,5 +49,5 @@ internal sealed class PostgresDialect(OutboxTables tables) : SqlDialect(tables)
 
     protected override string RowAddress => "ctid";
 
-    protected override string SkipLocked => " FOR UPDATE SKIP LOCKED";
+    public override string SkipLocked => " FOR UPDATE SKIP LOCKED";
 }

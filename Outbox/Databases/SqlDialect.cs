@@ -153,5 +153,5 @@ internal abstract class SqlDialect(OutboxTables tables)
     protected abstract string RowAddress { get; }
 
     /// <summary>What makes a read pass over the rows that others are at, where that is possible.</summary>
-    protected virtual string SkipLocked => "";
+    public virtual string SkipLocked => "";
 }

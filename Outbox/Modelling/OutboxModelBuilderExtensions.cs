@@ -59,6 +59,7 @@ public static class OutboxModelBuilderExtensions
         var (state, due, holds) = (Column(outbox, m => m.State), Column(outbox, m => m.DueAt), Column(outbox, m => m.Holds));
         outbox.HasIndex(m => new { m.Partition, m.SequenceNumber }, "IX_OutboxMessage_Ready").HasFilter($"{state} = 0 AND {due} IS NULL");
         outbox.HasIndex(m => new { m.DueAt, m.SequenceNumber }, "IX_OutboxMessage_Due").HasFilter($"{due} IS NOT NULL");
+        outbox.HasIndex(m => m.MessageId, "IX_OutboxMessage_Scheduled").HasFilter($"{due} IS NOT NULL");          // the cancelling's
         outbox.HasIndex(m => new { m.Partition, m.KeyHash }, "IX_OutboxMessage_Holds").HasFilter($"{holds} = TRUE");
         outbox.HasIndex(m => new { m.State, m.SequenceNumber }, "IX_OutboxMessage_Closed").HasFilter($"{state} <> 0");
     }

@@ -1,8 +1,11 @@
 using System.Collections.Concurrent;
 using MassTransit;
+using MassTransit.Context;
 using MassTransit.Courier.Contracts;
 using MassTransit.Middleware;
 using MassTransit.Middleware.Outbox;
+using MassTransit.Scheduling;
+using Outbox.Capturing;
 
 namespace Outbox.Receiving;
 
@@ -20,6 +23,7 @@ internal sealed class InboxConsumeContext<TMessage>(ConsumeContext<TMessage> con
 {
     private readonly ConcurrentQueue<Func<Task>> _consumed = [];
     private readonly ConcurrentQueue<Func<Task>> _faulted = [];
+    private ConsumeMessageSchedulerContext? _scheduler;
 
     public override bool IsMessageConsumed => work is null;
 
@@ -44,6 +48,20 @@ internal sealed class InboxConsumeContext<TMessage>(ConsumeContext<TMessage> con
     /// <summary>The consumer asks for its message again: the copy, and the note that it is awaited, join the transaction.</summary>
     public Task ScheduleRedelivery(TimeSpan delay, Action<ConsumeContext, SendContext>? callback = null)
         => new RedeliveryCopy(this, delay, Work.Time, callback).SendTo(this);
+
+    /// <summary>Whoever schedules in the consumer, by whichever of MassTransit's ways, schedules a row of the transaction.</summary>
+    public override bool TryGetPayload<TPayload>(out TPayload payload)
+        where TPayload : class
+    {
+        if (typeof(TPayload) != typeof(MessageSchedulerContext) || work is null)
+            return base.TryGetPayload(out payload);
+
+        payload = (TPayload)(object)(_scheduler ??= new ConsumeMessageSchedulerContext(this, SchedulerOf));
+        return true;
+    }
+
+    public override bool HasPayloadType(Type payloadType)
+        => (payloadType == typeof(MessageSchedulerContext) && work is not null) || base.HasPayloadType(payloadType);
 
     /// <summary>The consumer has run: stores its changes and its messages. The commit follows.</summary>
     public override Task SetConsumed() => Work.Save(CancellationToken);
@@ -85,6 +103,9 @@ internal sealed class InboxConsumeContext<TMessage>(ConsumeContext<TMessage> con
     public override Task RemoveOutboxMessages() => Task.CompletedTask;
 
     public override Task SetDelivered() => Task.CompletedTask;
+
+    private MessageScheduler SchedulerOf(ConsumeContext sender)
+        => new(new OutboxScheduler(sender, Work.Capture.Cancel, Work.Time), Work.Capture.Topology);
 
     private async Task<bool> TellFaults()
     {

@@ -59,6 +59,7 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
         services.AddSingleton(new BusOutbox(typeof(TDbContext)));
         services.Replace(ServiceDescriptor.Scoped<IScopedBusContextProvider<IBus>>(provider =>
             ActivatorUtilities.CreateInstance<CapturedBusContext<TDbContext>>(provider)));
+        services.Replace(ServiceDescriptor.Scoped<IMessageScheduler>(provider => ActivatorUtilities.CreateInstance<CapturedScheduler<TDbContext>>(provider).Scheduler));
     }
 
     /// <summary>Registers the parts. What another outbox has registered already is shared with it.</summary>

@@ -213,7 +213,7 @@ internal sealed class Relay(
             return TimeSpan.Zero;
         var pause = hasRoom ? untilPoll : queryDelay;
         if (hasRoom && untilDue < pause)
-            pause = untilDue.Value;
+            pause = untilDue > TimeSpan.Zero ? untilDue.Value : Linger;      // due, and passed over: somebody is cancelling it at this moment
         if (hasSettled && Linger < pause)
             pause = Linger;
         return pause > TimeSpan.Zero ? pause : TimeSpan.Zero;

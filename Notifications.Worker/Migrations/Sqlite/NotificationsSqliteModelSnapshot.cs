@@ -229,6 +229,9 @@ namespace Notifications.Migrations.Sqlite
                     b.HasIndex(new[] { "Partition", "SequenceNumber" }, "IX_OutboxMessage_Ready")
                         .HasFilter("\"State\" = 0 AND \"DueAt\" IS NULL");
 
+                    b.HasIndex(new[] { "MessageId" }, "IX_OutboxMessage_Scheduled")
+                        .HasFilter("\"DueAt\" IS NOT NULL");
+
                     b.ToTable("OutboxMessage", (string)null);
                 });
 

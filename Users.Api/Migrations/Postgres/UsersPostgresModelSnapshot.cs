@@ -156,6 +156,9 @@ namespace Users.Migrations.Postgres
                     b.HasIndex(new[] { "Partition", "SequenceNumber" }, "IX_OutboxMessage_Ready")
                         .HasFilter("\"State\" = 0 AND \"DueAt\" IS NULL");
 
+                    b.HasIndex(new[] { "MessageId" }, "IX_OutboxMessage_Scheduled")
+                        .HasFilter("\"DueAt\" IS NOT NULL");
+
                     b.ToTable("OutboxMessage", (string)null);
                 });
 

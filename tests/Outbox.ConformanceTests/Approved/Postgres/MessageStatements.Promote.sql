@@ -3,5 +3,5 @@ WHERE "DueAt" <= @now AND "SequenceNumber" IN (
   SELECT "SequenceNumber" FROM "OutboxMessage"
   WHERE "DueAt" <= @now AND "Partition" = ANY(@partitions)
   ORDER BY "DueAt", "SequenceNumber"
-  LIMIT @limit)
+  LIMIT @limit FOR UPDATE SKIP LOCKED)
 RETURNING "Partition", "SequenceNumber"
