@@ -3,7 +3,7 @@ using ServiceDefaults;
 
 namespace Local;
 
-/// <summary>Where everything is kept: a database per module and the receiver's key. One process at a time works in it.</summary>
+/// <summary>Where everything is kept: a database per module and its keys. One process at a time works in it.</summary>
 public sealed class DataFolder : IStartStep, IDisposable
 {
     private FileStream? taken;
@@ -14,7 +14,8 @@ public sealed class DataFolder : IStartStep, IDisposable
         try
         {
             Directory.CreateDirectory(Folder);
-            ReceiverKey = ReadOrCreate(Path.Combine(Folder, "receiver.key"));
+            ReceiverKey = ReadOrCreate("receiver.key", ApiKey.Create);
+            EncryptionKey = ReadOrCreate("encryption.key", EncryptionKeys.Create);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
@@ -26,6 +27,9 @@ public sealed class DataFolder : IStartStep, IDisposable
 
     /// <summary>The API key of the receiver <c>default</c>; readable by its owner only.</summary>
     public string ReceiverKey { get; }
+
+    /// <summary>What secrets in the database are sealed with; readable by its owner only.</summary>
+    public string EncryptionKey { get; }
 
     public string Database(string name) => $"Data Source={Path.Combine(Folder, name)}.db";
 
@@ -46,8 +50,9 @@ public sealed class DataFolder : IStartStep, IDisposable
 
     public void Dispose() => taken?.Dispose();
 
-    private static string ReadOrCreate(string file)
+    private string ReadOrCreate(string name, Func<string> create)
     {
+        var file = Path.Combine(Folder, name);
         if (!File.Exists(file))
         {
             var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
@@ -61,7 +66,7 @@ public sealed class DataFolder : IStartStep, IDisposable
             File.Delete(unfinished);
             using (var writer = new StreamWriter(unfinished, options))
             {
-                writer.Write(ApiKey.Create());
+                writer.Write(create());
             }
 
             File.Move(unfinished, file, overwrite: true);

@@ -41,6 +41,7 @@ internal static class LocalSettings
             ["ConnectionStrings:RabbitMq"] = null,
             [SimulatorsModule.Folder] = data.Folder,
             [ApiKey.Setting] = data.ReceiverKey,
+            [EncryptionKeys.Current] = data.EncryptionKey,
         });
     }
 

@@ -12,6 +12,7 @@ public static class NotificationsModule
     public static void AddNotifications(this WebApplicationBuilder builder)
     {
         _ = ApiKey.Configured(builder.Configuration);   // refused now, before anything is started
+        builder.Services.AddSingleton(EncryptionKeys.Configured(builder.Configuration));
         builder.AddDatabase<NotificationsDb, NotificationsSqlite, NotificationsPostgres>("Notifications");
         builder.Services.AddScoped<IStartStep, RegisterDefaultReceiver>();
         builder.Services.AddScoped<EventLog>();
@@ -25,7 +26,7 @@ public static class NotificationsModule
     public static void AddNotifications(this IBusRegistrationConfigurator bus)
     {
         bus.AddServiceOutbox<NotificationsDb>();
-        bus.AddConsumer<AcceptPointsCredited, AcceptPointsCreditedDefinition>();
+        bus.AddEventTypes();
     }
 
     public static void MapNotifications(this IEndpointRouteBuilder routes) =>

@@ -12,11 +12,26 @@ public abstract class NotificationsDb(DbContextOptions options) : DbContext(opti
 
     public DbSet<Notification> Notifications => Set<Notification>();
 
+    public DbSet<FeedCounter> FeedCounters => Set<FeedCounter>();
+
+    public DbSet<WebhookEndpoint> Endpoints => Set<WebhookEndpoint>();
+
+    public DbSet<Delivery> Deliveries => Set<Delivery>();
+
+    public DbSet<DeliveryAttempt> Attempts => Set<DeliveryAttempt>();
+
+    public DbSet<Job> Jobs => Set<Job>();
+
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.ApplyConfiguration(new ReceiverTable());
         modelBuilder.ApplyConfiguration(new BusinessEventTable());
         modelBuilder.ApplyConfiguration(new NotificationTable());
+        modelBuilder.ApplyConfiguration(new FeedCounterTable());
+        modelBuilder.ApplyConfiguration(new WebhookEndpointTable());
+        modelBuilder.ApplyConfiguration(new DeliveryTable());
+        modelBuilder.ApplyConfiguration(new DeliveryAttemptTable());
+        modelBuilder.ApplyConfiguration(new JobTable());
         modelBuilder.AddTransactionalOutboxEntities();
     }
 }

@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using ServiceDefaults;
 
 namespace Notifications;
 
@@ -14,6 +15,11 @@ public sealed class Receiver
 
     /// <summary>SHA-256 of the receiver's API key, in hex. The key itself is kept nowhere.</summary>
     public required string ApiKeyHash { get; set; }
+
+    /// <summary>What it is told of, as <see cref="EventTypeList"/> writes it; null: everything.</summary>
+    public string? EventTypes { get; set; }
+
+    public DateTime CreatedAt { get; init; }
 }
 
 internal sealed class ReceiverTable : IEntityTypeConfiguration<Receiver>
@@ -24,6 +30,8 @@ internal sealed class ReceiverTable : IEntityTypeConfiguration<Receiver>
         receiver.Property(r => r.Id).ValueGeneratedNever();
         receiver.Property(r => r.Name).HasMaxLength(Receiver.MaxName);
         receiver.Property(r => r.ApiKeyHash).HasMaxLength(64);
+        receiver.Property(r => r.EventTypes).HasMaxLength(EventTypeList.MaxLength);
+        receiver.Property(r => r.CreatedAt).IsUtc();
         receiver.HasIndex(r => r.Name).IsUnique();
         receiver.HasIndex(r => r.ApiKeyHash).IsUnique();
     }

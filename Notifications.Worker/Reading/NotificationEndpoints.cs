@@ -1,5 +1,5 @@
 using System.Security.Claims;
-using System.Text.Json.Nodes;
+using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using ServiceDefaults;
 
@@ -52,8 +52,8 @@ internal static class NotificationEndpoints
 
 /// <summary>A notification as the API shows it.</summary>
 public sealed record NotificationView(
-    Guid Id, string Type, string BusinessKey, JsonNode? Data, DateTime OccurredAt, DateTime CreatedAt)
+    Guid Id, string Type, string BusinessKey, JsonElement? Data, DateTime OccurredAt, DateTime CreatedAt)
 {
     public static NotificationView Of(Notification n) => new(
-        n.Id, n.Event.Type, n.Event.BusinessKey, JsonNode.Parse(n.Event.Data), n.Event.OccurredAt, n.CreatedAt);
+        n.Id, n.Event.Type, n.Event.BusinessKey, EventBody.Data(n.Event.Body), n.Event.OccurredAt, n.CreatedAt);
 }

@@ -5,7 +5,7 @@ using ServiceDefaults;
 namespace Notifications;
 
 /// <summary>Sees to it that the receiver <c>default</c> exists and answers to the configured key.</summary>
-internal sealed class RegisterDefaultReceiver(NotificationsDb db, IConfiguration configuration) : IStartStep
+internal sealed class RegisterDefaultReceiver(NotificationsDb db, IConfiguration configuration, TimeProvider time) : IStartStep
 {
     public const string Name = "default";
 
@@ -17,7 +17,7 @@ internal sealed class RegisterDefaultReceiver(NotificationsDb db, IConfiguration
             return;
         }
 
-        db.Receivers.Add(new Receiver { Id = NewId.NextGuid(), Name = Name, ApiKeyHash = hash });
+        db.Receivers.Add(new Receiver { Id = NewId.NextGuid(), Name = Name, ApiKeyHash = hash, CreatedAt = time.UtcNow() });
         try
         {
             await db.SaveChangesAsync(cancellationToken);

@@ -15,4 +15,8 @@ public static class UtcTime
     /// <summary>The column holds UTC, and is read back as UTC where the database does not say so itself.</summary>
     public static PropertyBuilder<DateTime> IsUtc(this PropertyBuilder<DateTime> property) =>
         property.HasConversion(value => value, value => DateTime.SpecifyKind(value, DateTimeKind.Utc));
+
+    /// <inheritdoc cref="IsUtc(PropertyBuilder{DateTime})"/>
+    public static PropertyBuilder<DateTime?> IsUtc(this PropertyBuilder<DateTime?> property) =>
+        property.HasConversion(value => value, value => value == null ? null : DateTime.SpecifyKind(value.Value, DateTimeKind.Utc));
 }

@@ -4,7 +4,7 @@ namespace Outbox.Testing;
 /// <param name="Users">Who registered.</param>
 /// <param name="Balances">Each account's balance.</param>
 /// <param name="Credits">Each ledger entry's amount.</param>
-/// <param name="Told">The business key of each notification.</param>
+/// <param name="Told">The business key of each notification of credited points.</param>
 /// <param name="Waiting">Messages that wait in an outbox.</param>
 /// <param name="Dead">Messages that were given up.</param>
 public sealed record BookEntries(

@@ -22,7 +22,7 @@ public sealed class Books(Func<string, DbConnection> connect)
         // Against the stream, so that what is on its way meanwhile cannot look like an effect without a cause.
         var told = await QueryAsync(
             "Notifications",
-            """SELECT e."BusinessKey" FROM "Notification" n JOIN "BusinessEvent" e ON e."Id" = n."EventId" """,
+            """SELECT e."BusinessKey" FROM "Notification" n JOIN "BusinessEvent" e ON e."Id" = n."EventId" WHERE e."Type" = 'points.credited' """,
             row => row.GetString(0));
         var credits = await QueryAsync("Points", """SELECT "UserId", "Amount" FROM "LedgerEntry" """, UserAndAmount);
         var balances = await QueryAsync("Points", """SELECT "UserId", "Balance" FROM "Account" """, UserAndAmount);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using MassTransit;
 using Npgsql;
 
@@ -13,6 +14,7 @@ public sealed class Deployment : IAsyncDisposable
     private readonly PostgresServer _postgres;
     private readonly Dictionary<string, string> _databases;
     private readonly string _receiverKey = $"rk_{NewId.NextGuid():N}{NewId.NextGuid():N}";
+    private readonly string _encryptionKey = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 
     private Deployment(PostgresServer postgres, RabbitMqVirtualHost broker, Dictionary<string, string> databases, int users, int workers)
     {
@@ -112,6 +114,7 @@ public sealed class Deployment : IAsyncDisposable
             ["Database__Provider"] = "Postgres",
             ["ConnectionStrings__RabbitMq"] = Broker.Address.AbsoluteUri,
             ["Receivers__Default__ApiKey"] = _receiverKey,
+            ["Encryption__Key"] = _encryptionKey,
         };
         foreach (var (name, connectionString) in _databases)
             environment[$"ConnectionStrings__{name}"] = connectionString;

@@ -41,7 +41,7 @@ public sealed class ShopClient(Uri users, Uri points, Uri notifications, string 
         return await ReadAsync<PageOf<Notification>>(answer);
     }
 
-    /// <summary>All of the receiver's notifications about the user.</summary>
+    /// <summary>All of the receiver's notifications of points credited to the user.</summary>
     public async Task<IReadOnlyList<Notification>> NotificationsOfAsync(Guid userId)
     {
         List<Notification> found = [];
@@ -49,7 +49,8 @@ public sealed class ShopClient(Uri users, Uri points, Uri notifications, string 
         do
         {
             var page = await NotificationsAsync(after);
-            found.AddRange(page.Items.Where(notification => notification.Data.UserId == userId));
+            found.AddRange(page.Items.Where(notification =>
+                string.Equals(notification.Type, "points.credited", StringComparison.Ordinal) && notification.Data.UserId == userId));
             after = page.Next;
         }
         while (after is not null);

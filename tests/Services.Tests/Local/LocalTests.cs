@@ -77,6 +77,7 @@ public sealed class LocalTests
         (await local.Client.GetJson($"/accounts/{userId}"))["balance"]!.GetValue<long>().ShouldBe(100));
 
     private static async Task<List<string>> Notified(LocalProcess local) =>
-        (await local.Client.ReadAll("/v1/notifications", 100, "data"))
-        .ConvertAll(data => JsonNode.Parse(data)!["userId"]!.GetValue<string>());
+        [.. (await local.Client.ReadAll("/v1/notifications", 100, "businessKey"))
+            .Where(key => key.StartsWith("welcome:", StringComparison.Ordinal))
+            .Select(key => key["welcome:".Length..])];
 }

@@ -21,6 +21,7 @@ public sealed class ServiceApp<TDb>(TestDatabase database, Action<IServiceCollec
     public Dictionary<string, string?> Settings { get; } = new(StringComparer.Ordinal)
     {
         ["Receivers:Default:ApiKey"] = Keys.Receiver,
+        ["Encryption:Key"] = Keys.Encryption,
         ["Logging:LogLevel:Default"] = "None",
     };
 

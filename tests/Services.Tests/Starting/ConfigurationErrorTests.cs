@@ -10,6 +10,9 @@ public sealed class ConfigurationErrorTests
     private const string Users = "ConnectionStrings__Users";
     private const string Key = "Receivers__Default__ApiKey";
 
+    private const string Encryption = "Encryption__Key";
+    private const string LongKey = "0123456789abcdef0123456789abcdef";
+
     private const string Queue = "points-credit-welcome-points";
 
     private static string[] Points => [$"{Provider}=Sqlite", "ConnectionStrings__Points=Data Source=x.db"];
@@ -34,6 +37,8 @@ public sealed class ConfigurationErrorTests
         { "Points.Worker", [$"{Provider}=Sqlite"], ["ConnectionStrings__Points", "missing"] },
         { "Notifications.Worker", [$"{Provider}=Sqlite"], [Key, "missing"] },
         { "Notifications.Worker", [$"{Provider}=Sqlite", $"{Key}=short"], [Key, "random"] },
+        { "Notifications.Worker", [$"{Provider}=Sqlite", $"{Key}={LongKey}"], [Encryption, "missing", "base64"] },
+        { "Notifications.Worker", [$"{Provider}=Sqlite", $"{Key}={LongKey}", $"{Encryption}=secretly"], [Encryption, "32 random bytes"] },
         { "Local", ["LOCAL_PORT=http"], ["LOCAL_PORT", "http"] },
         { "Local", ["LOCAL_DATA=/dev/null/data"], ["LOCAL_DATA", "/dev/null/data"] },
     };

@@ -8,11 +8,11 @@ using Outbox;
 
 namespace Services.Tests;
 
-public sealed class AcceptPointsCreditedTests : ServiceTests<NotificationsDb>
+public sealed class AcceptEventTests : ServiceTests<NotificationsDb>
 {
     private readonly PointsCredited credited;
 
-    public AcceptPointsCreditedTests()
+    public AcceptEventTests()
     {
         var userId = NewId.NextGuid();
         credited = new PointsCredited(
