@@ -54,6 +54,21 @@ public sealed class Books(Func<string, DbConnection> connect)
     public async Task<IReadOnlyList<Guid>> WaitingMessagesAsync(string database) =>
         await QueryAsync(database, """SELECT "MessageId" FROM "OutboxMessage" WHERE "State" = 0""", row => row.GetGuid(0));
 
+    /// <summary>Every top-up.</summary>
+    public async Task<IReadOnlyList<TopUpEntry>> TopUpsAsync() => await QueryAsync(
+        "Users",
+        """SELECT "Id", "UserId", "Amount", "State" FROM "TopUp" """,
+        row => new TopUpEntry(row.GetGuid(0), row.GetGuid(1), row.GetInt64(2), Enum.GetName((TopUpOutcome)row.GetInt32(3))!));
+
+    /// <summary>What was credited for top-ups: once for each, one hopes.</summary>
+    public async Task<IReadOnlyList<(string BusinessKey, Guid UserId, long Amount)>> TopUpCreditsAsync() => await QueryAsync(
+        "Points",
+        """SELECT "BusinessKey", "UserId", "Amount" FROM "LedgerEntry" WHERE "Reason" = 'top-up'""",
+        row => (row.GetString(0), row.GetGuid(1), row.GetInt64(2)));
+
+    /// <summary>How many half messages nobody has decided.</summary>
+    public Task<long> CountPreparedAsync() => CountAsync("Users", """SELECT COUNT(*) FROM "OutboxMessage" WHERE "State" = 3""");
+
     private static (Guid UserId, long Amount) UserAndAmount(DbDataReader row) => (row.GetGuid(0), row.GetInt64(1));
 
     private async Task<long> CountAsync(string database, string sql) =>
@@ -71,4 +86,18 @@ public sealed class Books(Func<string, DbConnection> connect)
             rows.Add(read(reader));
         return rows;
     }
+}
+
+/// <summary>A top-up as the database of Users.Api holds it.</summary>
+/// <param name="Id">Its id, and the charge's.</param>
+/// <param name="UserId">Whose it is.</param>
+/// <param name="Amount">What was to be paid.</param>
+/// <param name="State"><c>Pending</c>, <c>Succeeded</c> or <c>Failed</c>.</param>
+public sealed record TopUpEntry(Guid Id, Guid UserId, long Amount, string State);
+
+internal enum TopUpOutcome
+{
+    Pending = 0,
+    Succeeded = 1,
+    Failed = 2,
 }

@@ -11,17 +11,32 @@ namespace Outbox.Testing;
 /// </summary>
 public sealed class Deployment : IAsyncDisposable
 {
+    private static readonly (string Name, string Format) Address = ("ASPNETCORE_URLS", "http://127.0.0.1:{0}");
+
     private readonly PostgresServer _postgres;
     private readonly Dictionary<string, string> _databases;
+    private readonly PaymentProvider? _payments;
     private readonly string _receiverKey = $"rk_{NewId.NextGuid():N}{NewId.NextGuid():N}";
     private readonly string _encryptionKey = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 
-    private Deployment(PostgresServer postgres, RabbitMqVirtualHost broker, Dictionary<string, string> databases, int users, int workers)
+    private Deployment(
+        PostgresServer postgres, RabbitMqVirtualHost broker, Dictionary<string, string> databases, int users, int workers, bool payments)
     {
         _postgres = postgres;
         _databases = databases;
         Broker = broker;
         Books = new Books(name => new NpgsqlConnection(databases[name]));
+        if (payments)
+        {
+            Simulators = new ServiceReplica("Simulators", "Simulators", Address, new Dictionary<string, string?>(StringComparer.Ordinal)
+            {
+                ["Simulators__Data"] = Leftovers.NewFolder("simulators"),
+            });
+            _payments = new PaymentProvider(Simulators.Address);
+            var traps = Leftovers.NewFolder("crash-points");
+            CrashPoints = [.. Enumerable.Range(0, users).Select(number => new CrashPoint(Path.Combine(traps, $"{number}")))];
+        }
+
         Users = Replicas("Users.Api", users);
         Points = Replicas("Points.Worker", workers);
         Notifications = Replicas("Notifications.Worker", workers);
@@ -42,8 +57,17 @@ public sealed class Deployment : IAsyncDisposable
     /// <summary>The replicas of Notifications.Worker.</summary>
     public IReadOnlyList<ServiceReplica> Notifications { get; }
 
+    /// <summary>The payment provider's process; null where none was asked for.</summary>
+    public ServiceReplica? Simulators { get; }
+
+    /// <summary>The payment provider.</summary>
+    public PaymentProvider Payments => _payments ?? throw new InvalidOperationException("It was made without payments.");
+
+    /// <summary>A crash point for each replica of Users.Api; none where no payment provider was asked for.</summary>
+    public IReadOnlyList<CrashPoint> CrashPoints { get; } = [];
+
     /// <summary>Every replica of every service.</summary>
-    public IReadOnlyList<ServiceReplica> All => [.. Users, .. Points, .. Notifications];
+    public IReadOnlyList<ServiceReplica> All => [.. Users, .. Points, .. Notifications, .. Simulators is null ? (ServiceReplica[])[] : [Simulators]];
 
     /// <summary>The HTTP APIs of the first replicas.</summary>
     public ShopClient Client => new(Users[0].Address, Points[0].Address, Notifications[0].Address, _receiverKey);
@@ -56,12 +80,14 @@ public sealed class Deployment : IAsyncDisposable
     /// <param name="broker">Where the virtual host goes.</param>
     /// <param name="users">How many replicas of Users.Api.</param>
     /// <param name="workers">How many replicas of Points.Worker, and of Notifications.Worker.</param>
-    public static async Task<Deployment> CreateAsync(PostgresServer postgres, RabbitMqServer broker, int users = 1, int workers = 1)
+    /// <param name="payments">Whether there is a payment provider to top up with, and crash points on the way to it.</param>
+    public static async Task<Deployment> CreateAsync(
+        PostgresServer postgres, RabbitMqServer broker, int users = 1, int workers = 1, bool payments = false)
     {
         var databases = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var name in Books.Databases)
             databases[name] = new NpgsqlConnectionStringBuilder(await postgres.CreateDatabaseAsync()) { MaxPoolSize = 40 }.ConnectionString;
-        return new Deployment(postgres, await broker.CreateVirtualHostAsync(), databases, users, workers);
+        return new Deployment(postgres, await broker.CreateVirtualHostAsync(), databases, users, workers, payments);
     }
 
     /// <summary>Starts what does not run yet, and waits until all can work.</summary>
@@ -118,7 +144,10 @@ public sealed class Deployment : IAsyncDisposable
         };
         foreach (var (name, connectionString) in _databases)
             environment[$"ConnectionStrings__{name}"] = connectionString;
+        if (Simulators is not null)
+            environment["Payments__Address"] = $"{Simulators.Address}payments";
         return [.. Enumerable.Range(1, count).Select(number => new ServiceReplica(
-            string.Create(CultureInfo.InvariantCulture, $"{project} {number}"), project, ("ASPNETCORE_URLS", "http://127.0.0.1:{0}"), environment))];
+            string.Create(CultureInfo.InvariantCulture, $"{project} {number}"), project, Address, project == "Users.Api" && CrashPoints.Count > 0
+                ? new Dictionary<string, string?>([.. environment, .. CrashPoints[number - 1].Environment], StringComparer.Ordinal) : environment))];
     }
 }

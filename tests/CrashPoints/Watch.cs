@@ -1,0 +1,54 @@
+using System.Diagnostics;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+
+namespace CrashPoints;
+
+/// <summary>Recognises the points of a top-up in what HttpClient and EF Core report.</summary>
+internal sealed class Watch(Trap trap) : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>
+{
+    private int charged;
+
+    public void OnNext(DiagnosticListener value)
+    {
+        if (value.Name is "HttpHandlerDiagnosticListener" or "Microsoft.EntityFrameworkCore")
+        {
+            value.Subscribe(this);
+        }
+    }
+
+    // Reported on the thread that does it, before it goes on.
+    public void OnNext(KeyValuePair<string, object?> value)
+    {
+        switch (value)
+        {
+            // The message is prepared, and the top-up's row is about to be stored.
+            case { Key: "Microsoft.EntityFrameworkCore.Update.SaveChangesStarting", Value: DbContextEventData { Context: { } db } }
+                when db.ChangeTracker.Entries().Any(entry => entry.State == EntityState.Added && entry.Metadata.ClrType.Name == "TopUp"):
+                trap.Reach("after-prepare");
+                break;
+            case { Key: "System.Net.Http.HttpRequestOut.Start", Value: { } sent } when IsCharge(sent):
+                trap.Reach("before-charge");
+                break;
+            case { Key: "System.Net.Http.HttpRequestOut.Stop", Value: { } answered } when IsCharge(answered):
+                Volatile.Write(ref charged, 1);
+                trap.Reach("after-charge");
+                break;
+            case { Key: "Microsoft.EntityFrameworkCore.Database.Transaction.TransactionCommitted" } when Interlocked.Exchange(ref charged, 0) == 1:
+                trap.Reach("after-commit");
+                break;
+        }
+    }
+
+    public void OnCompleted()
+    {
+    }
+
+    public void OnError(Exception error)
+    {
+    }
+
+    private static bool IsCharge(object payload) =>
+        payload.GetType().GetProperty("Request")?.GetValue(payload) is HttpRequestMessage { Method.Method: "POST" } request
+        && request.RequestUri!.AbsolutePath.EndsWith("/charges", StringComparison.Ordinal);
+}
