@@ -30,9 +30,9 @@ internal sealed class OutboxCapture(OutboxRegistration registration, DbContext d
         var unsaved = false;
         lock (_gate)
         {
-            foreach (var row in OutboxInterceptor.CapturedIn(dbContext, EntityState.Added).Where(m => m.MessageId == token && m.DueAt != null))
+            foreach (var row in OutboxInterceptor.CapturedIn(dbContext, EntityState.Added).Where(e => e.Entity.MessageId == token && e.Entity.DueAt != null))
             {
-                dbContext.Entry(row).State = EntityState.Detached;
+                row.State = EntityState.Detached;
                 unsaved = true;
             }
         }

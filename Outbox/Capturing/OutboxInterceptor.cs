@@ -2,8 +2,10 @@ using System.Data.Common;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.ChangeTracking;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.EntityFrameworkCore.Storage;
+using Outbox.Modelling;
 
 namespace Outbox.Capturing;
 
@@ -75,7 +77,9 @@ internal sealed class OutboxInterceptor(IEnumerable<OutboxRegistration> registra
             return;
 
         Group? group = null;
-        foreach (var row in CapturedIn(context, EntityState.Added))
+        var added = CapturedIn(context, EntityState.Added);
+        InsertedOneByOne.Alternate(added);
+        foreach (var row in added.Select(e => e.Entity))
         {
             if (row.PartitionKey is not null)
             {
@@ -99,12 +103,12 @@ internal sealed class OutboxInterceptor(IEnumerable<OutboxRegistration> registra
         foreach (var row in CapturedIn(context, EntityState.Unchanged))
         {
             // Stored rows are the relay's: a DbContext that lives long must not keep their bodies.
-            context.Entry(row).State = EntityState.Detached;
+            row.State = EntityState.Detached;
             stored = true;
         }
 
         // A save that was told not to accept the changes leaves its rows as added: it counts all the same.
-        if (!stored && !CapturedIn(context, EntityState.Added).Any())
+        if (!stored && CapturedIn(context, EntityState.Added).Count == 0)
             return;
 
         if (context.Database.CurrentTransaction is { } transaction)
@@ -129,14 +133,14 @@ internal sealed class OutboxInterceptor(IEnumerable<OutboxRegistration> registra
         => Array.Find(_registrations, r => r.DbContextType.IsInstanceOfType(context));
 
     /// <summary>The rows of a DbContext that are in this state.</summary>
-    internal static IEnumerable<OutboxMessage> CapturedIn(DbContext context, EntityState state)
+    internal static List<EntityEntry<OutboxMessage>> CapturedIn(DbContext context, EntityState state)
     {
         // The save itself looks for changes; looking once more for our own rows would double its cost.
         var detect = context.ChangeTracker.AutoDetectChangesEnabled;
         context.ChangeTracker.AutoDetectChangesEnabled = false;
         try
         {
-            return [.. context.ChangeTracker.Entries<OutboxMessage>().Where(e => e.State == state).Select(e => e.Entity)];
+            return [.. context.ChangeTracker.Entries<OutboxMessage>().Where(e => e.State == state)];
         }
         finally
         {

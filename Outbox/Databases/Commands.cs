@@ -2,11 +2,11 @@ using Microsoft.EntityFrameworkCore;
 
 namespace Outbox.Databases;
 
-/// <summary>Runs a dialect's statements on the connection, and in the transaction, of a DbContext.</summary>
+/// <summary>Runs the inbox's statements on the connection, and in the transaction, of a DbContext.</summary>
 internal static class Commands
 {
     /// <summary>Runs a statement and returns how many rows it changed.</summary>
-    public static async Task<int> Execute(this DbContext dbContext, string sql, CancellationToken cancellationToken, params (string Name, object Value)[] parameters)
+    public static async Task<int> Execute(this DbContext dbContext, InboxStatements statements, string sql, CancellationToken cancellationToken, params (string Name, object Value)[] parameters)
     {
         using var command = dbContext.Database.GetDbConnection().CreateCommand();
         var values = parameters.Select(p =>
@@ -14,6 +14,7 @@ internal static class Commands
             var parameter = command.CreateParameter();
             parameter.ParameterName = p.Name;
             parameter.Value = p.Value;
+            statements.Fit(parameter);
             return parameter;
         });
         return await dbContext.Database.ExecuteSqlRawAsync(sql, values, cancellationToken).ConfigureAwait(false);

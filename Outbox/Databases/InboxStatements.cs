@@ -3,6 +3,9 @@ namespace Outbox.Databases;
 /// <summary>The inbox's statements, built once.</summary>
 internal sealed class InboxStatements(SqlDialect dialect)
 {
+    /// <inheritdoc cref="SqlDialect.Fit"/>
+    public void Fit(System.Data.Common.DbParameter parameter) => dialect.Fit(parameter);
+
     /// <inheritdoc cref="SqlDialect.InboxClaim"/>
     public string Claim { get; } = dialect.InboxClaim;
 

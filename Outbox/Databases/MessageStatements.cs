@@ -17,7 +17,7 @@ internal sealed class MessageStatements(SqlDialect dialect)
     /// <summary>When the next row of <c>@partitions</c> enters, or entered already; and how many replicas there are.</summary>
     public string NextDue { get; } =
         $"""
-        SELECT min({Message(dialect, nameof(OutboxMessage.DueAt))}), (SELECT count(*) FROM {dialect.Tables.Replica}) FROM {dialect.Tables.Message}
+        SELECT min({Message(dialect, nameof(OutboxMessage.DueAt))}), (SELECT count(*) FROM {dialect.Tables.Replica}) FROM {dialect.Tables.Message}{dialect.PassingLocks}
         WHERE {Message(dialect, nameof(OutboxMessage.DueAt))} IS NOT NULL
           AND {dialect.IsIn(Message(dialect, nameof(OutboxMessage.Partition)), "@partitions")}
         """;
@@ -80,7 +80,7 @@ internal sealed class MessageStatements(SqlDialect dialect)
     {
         var (partition, key) = (m[nameof(OutboxMessage.Partition)], m[nameof(OutboxMessage.KeyHash)]);
         return $"""
-            SELECT 1 FROM {m} m
+            SELECT 1 FROM {m} m{dialect.PassingLocks}
             WHERE m.{m[nameof(OutboxMessage.State)]} = 0 AND m.{m[nameof(OutboxMessage.DueAt)]} IS NULL AND m.{m[nameof(OutboxMessage.SequenceNumber)]} <= @last
               AND NOT EXISTS (
                 SELECT 1 FROM {m} h
@@ -99,11 +99,11 @@ internal sealed class MessageStatements(SqlDialect dialect)
     {
         var (sequence, due) = (m[nameof(OutboxMessage.SequenceNumber)], m[nameof(OutboxMessage.DueAt)]);
         return dialect.UpdateReturning(
-            m,
+            m.Name + dialect.PassingLocks,
             set: $"{due} = NULL, {m[nameof(OutboxMessage.Holds)]} = {dialect.False}",
             where: $"""
                 {due} <= @now AND {sequence} IN (
-                  SELECT {sequence} FROM {m}
+                  SELECT {sequence} FROM {m}{dialect.PassingLocks}
                   WHERE {due} <= @now AND {dialect.IsIn(m[nameof(OutboxMessage.Partition)], "@partitions")}
                   ORDER BY {due}, {sequence}
                   {dialect.Limit("@limit")}{dialect.SkipLocked})
@@ -116,7 +116,7 @@ internal sealed class MessageStatements(SqlDialect dialect)
         var (sequence, partition) = (m[nameof(OutboxMessage.SequenceNumber)], lease[nameof(OutboxLease.Partition)]);
         return $"""
             SELECT l.{partition}, (
-              SELECT max(m.{sequence}) FROM {m} m
+              SELECT max(m.{sequence}) FROM {m} m{dialect.PassingLocks}
               WHERE m.{m[nameof(OutboxMessage.Partition)]} = l.{partition} AND m.{m[nameof(OutboxMessage.State)]} = 0 AND m.{m[nameof(OutboxMessage.DueAt)]} IS NULL)
             FROM {lease} l
             WHERE {dialect.IsIn($"l.{partition}", "@partitions")}

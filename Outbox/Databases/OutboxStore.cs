@@ -35,8 +35,9 @@ internal sealed class OutboxStore<TDbContext>(IServiceScopeFactory scopes) : Out
         {
             "Npgsql.EntityFrameworkCore.PostgreSQL" => new PostgresDialect(tables),
             "Microsoft.EntityFrameworkCore.Sqlite" => new SqliteDialect(tables),
+            "Microsoft.EntityFrameworkCore.SqlServer" => new SqlServerDialect(tables),
             var other => throw new ConfigurationException(
-                $"The outbox of {typeof(TDbContext).Name} needs PostgreSQL or SQLite; found the provider {other}."),
+                $"The outbox of {typeof(TDbContext).Name} needs PostgreSQL, SQL Server or SQLite; found the provider {other}."),
         };
     }
 

@@ -63,6 +63,8 @@ internal sealed class RelayConnection(OutboxStore store, OutboxOptions options) 
         command.CommandTimeout = (int)Math.Ceiling(options.QueryTimeout.TotalSeconds);
         command.Transaction = _transaction;
         bind(command);
+        foreach (DbParameter parameter in command.Parameters)
+            Dialect.Fit(parameter);
         return command;
     }
 
@@ -74,6 +76,8 @@ internal sealed class RelayConnection(OutboxStore store, OutboxOptions options) 
         await DisposeAsync().ConfigureAwait(false);
         _scope = store.Open(out var dbContext);
         await dbContext.Database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        if (Dialect.Session is { } session)
+            await dbContext.Database.ExecuteSqlRawAsync(session, cancellationToken).ConfigureAwait(false);
         return _connection = dbContext.Database.GetDbConnection();
     }
 }

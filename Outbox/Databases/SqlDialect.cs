@@ -30,12 +30,26 @@ internal abstract class SqlDialect(OutboxTables tables)
     public virtual string LimitAny(string rows) => Limit(rows);
 
     /// <summary>An update that returns columns of the rows it changed.</summary>
-    public virtual string UpdateReturning(Table table, string set, string where, params string[] columns)
+    public virtual string UpdateReturning(string table, string set, string where, params string[] columns)
         => $"""
             UPDATE {table} SET {set}
             WHERE {where}
             RETURNING {string.Join(", ", columns)}
             """;
+
+    /// <summary>
+    /// Follows the name of a table that a query reads: it then passes over the rows that others are writing, where it would
+    /// otherwise wait for them.
+    /// </summary>
+    public virtual string PassingLocks => "";
+
+    /// <summary>What a connection of the relay runs first; <see langword="null"/> where nothing needs saying.</summary>
+    public virtual string? Session => null;
+
+    /// <summary>Corrects the type that the driver takes a parameter's value for.</summary>
+    public virtual void Fit(DbParameter parameter)
+    {
+    }
 
     /// <summary>Inserts a row of a key alone, unless it is there already.</summary>
     public virtual string InsertKeyUnlessThere(Table table, string key, string value)
@@ -64,12 +78,12 @@ internal abstract class SqlDialect(OutboxTables tables)
             var most = LimitAny(OutboxStatistics.CountLimit.ToString(CultureInfo.InvariantCulture));
             return $"""
                 SELECT
-                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m} WHERE {state} = 0 AND {due} IS NULL {most}) r) AS "Ready",
-                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m} WHERE {due} IS NOT NULL {most}) w) AS "Waiting",
-                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m} WHERE {holds} = {True} {most}) h) AS "Holding",
-                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m} WHERE {state} = 2 AND {state} <> 0 {most}) d) AS "Dead",
+                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m}{PassingLocks} WHERE {state} = 0 AND {due} IS NULL {most}) r) AS "Ready",
+                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m}{PassingLocks} WHERE {due} IS NOT NULL {most}) w) AS "Waiting",
+                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m}{PassingLocks} WHERE {holds} = {True} {most}) h) AS "Holding",
+                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m}{PassingLocks} WHERE {state} = 2 AND {state} <> 0 {most}) d) AS "Dead",
                   (SELECT min(o.at) FROM (
-                    SELECT (SELECT m.{created} FROM {m} m
+                    SELECT (SELECT m.{created} FROM {m} m{PassingLocks}
                             WHERE m.{partition} = l.{lease[nameof(OutboxLease.Partition)]} AND m.{state} = 0 AND m.{due} IS NULL
                             ORDER BY m.{sequence} {Limit("1")}) AS at
                     FROM {lease} l) o) AS "OldestReadyAt"
@@ -149,9 +163,19 @@ internal abstract class SqlDialect(OutboxTables tables)
     /// <summary>Whether a statement failed only because others were at the same rows: the transaction may be tried again.</summary>
     public abstract bool IsContention(DbException exception);
 
+    /// <summary>Whether a statement failed because the database is away for a while.</summary>
+    public virtual bool IsAway(DbException exception) => exception.IsTransient;
+
     /// <summary>Where a row lies: the database's own address.</summary>
-    protected abstract string RowAddress { get; }
+    protected virtual string RowAddress => "";
 
     /// <summary>What makes a read pass over the rows that others are at, where that is possible.</summary>
     public virtual string SkipLocked => "";
+
+    /// <summary>A list as a JSON array.</summary>
+    protected static string JsonList(IReadOnlyCollection<long> values) => $"[{string.Join(',', values)}]";
+
+    /// <summary>The number by which a driver tells its errors, in a property of its own: the library references no driver.</summary>
+    protected static int? Number(DbException exception, string property)
+        => exception.GetType().GetProperty(property)?.GetValue(exception) as int?;
 }

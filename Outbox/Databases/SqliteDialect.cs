@@ -5,7 +5,7 @@ namespace Outbox.Databases;
 /// <summary>SQLite: a list is a JSON array, and a read visits one partition.</summary>
 internal sealed class SqliteDialect(OutboxTables tables) : SqlDialect(tables)
 {
-    public override object List(IReadOnlyCollection<long> values) => $"[{string.Join(',', values)}]";
+    public override object List(IReadOnlyCollection<long> values) => JsonList(values);
 
     public override string IsIn(string column, string list) => $"{column} IN (SELECT value FROM json_each({list}))";
 
@@ -37,9 +37,8 @@ internal sealed class SqliteDialect(OutboxTables tables) : SqlDialect(tables)
 
     public override bool OneWriter => true;
 
-    // SQLITE_BUSY and SQLITE_LOCKED. The driver tells them by a property of its own, and the library references no driver.
-    public override bool IsContention(DbException exception)
-        => exception.GetType().GetProperty("SqliteErrorCode")?.GetValue(exception) is 5 or 6;
+    // SQLITE_BUSY and SQLITE_LOCKED
+    public override bool IsContention(DbException exception) => Number(exception, "SqliteErrorCode") is 5 or 6;
 
     protected override string RowAddress => "rowid";
 }

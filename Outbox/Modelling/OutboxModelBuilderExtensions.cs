@@ -3,6 +3,7 @@ using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Microsoft.EntityFrameworkCore.Storage.ValueConversion;
 using Outbox;
+using Outbox.Modelling;
 
 namespace MassTransit;
 
@@ -52,6 +53,9 @@ public static class OutboxModelBuilderExtensions
         outbox.Property(m => m.ClosedAt).HasConversion<UtcConverter>();
         outbox.Property(m => m.ExpiresAt).HasConversion<UtcConverter>();
 
+        if (modelBuilder.Model.IsSqlServer())
+            InsertedOneByOne.Model(outbox);
+
         configure?.Invoke(outbox);
 
         // Each index holds only the rows its reader wants, so that a row which is sent at once pays for one. Last, since
@@ -60,7 +64,7 @@ public static class OutboxModelBuilderExtensions
         outbox.HasIndex(m => new { m.Partition, m.SequenceNumber }, "IX_OutboxMessage_Ready").HasFilter($"{state} = 0 AND {due} IS NULL");
         outbox.HasIndex(m => new { m.DueAt, m.SequenceNumber }, "IX_OutboxMessage_Due").HasFilter($"{due} IS NOT NULL");
         outbox.HasIndex(m => m.MessageId, "IX_OutboxMessage_Scheduled").HasFilter($"{due} IS NOT NULL");          // the cancelling's
-        outbox.HasIndex(m => new { m.Partition, m.KeyHash }, "IX_OutboxMessage_Holds").HasFilter($"{holds} = TRUE");
+        outbox.HasIndex(m => new { m.Partition, m.KeyHash }, "IX_OutboxMessage_Holds").HasFilter($"{holds} = {(modelBuilder.Model.IsSqlServer() ? "1" : "TRUE")}");
         outbox.HasIndex(m => new { m.State, m.SequenceNumber }, "IX_OutboxMessage_Closed").HasFilter($"{state} <> 0");
     }
 
@@ -88,7 +92,10 @@ public static class OutboxModelBuilderExtensions
     }
 
     private static string Column<TProperty>(EntityTypeBuilder<OutboxMessage> outbox, Expression<Func<OutboxMessage, TProperty>> property)
-        => $"\"{outbox.Property(property).Metadata.GetColumnName()}\"";
+    {
+        var (quote, unquote) = outbox.Metadata.Model.IsSqlServer() ? ('[', ']') : ('"', '"');
+        return $"{quote}{outbox.Property(property).Metadata.GetColumnName()}{unquote}";
+    }
 
     /// <summary>Times are UTC in every row; SQLite would otherwise give them back without saying so.</summary>
     private sealed class UtcConverter() : ValueConverter<DateTime, DateTime>(

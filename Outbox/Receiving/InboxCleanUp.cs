@@ -39,7 +39,7 @@ internal sealed class InboxCleanUp<TDbContext>(
             int deleted;
             do
             {
-                deleted = await dbContext.Execute(store.Inbox.CleanUp, cancellationToken, ("now", expired), ("limit", BatchSize)).ConfigureAwait(false);
+                deleted = await dbContext.Execute(store.Inbox, store.Inbox.CleanUp, cancellationToken, ("now", expired), ("limit", BatchSize)).ConfigureAwait(false);
                 total += deleted;
             }
             while (deleted == BatchSize);

@@ -81,7 +81,7 @@ internal sealed class InboxContextFactory<TDbContext>(
     {
         var now = time.GetUtcNow().UtcDateTime;
         var claimed = await dbContext.Execute(
-            store.Inbox.Claim, cancellationToken,
+            store.Inbox, store.Inbox.Claim, cancellationToken,
             ("message", entry.MessageId), ("consumer", entry.ConsumerId), ("pass", entry.Pass),
             ("now", now), ("expires", now + registration.Options.DuplicateDetectionWindow)).ConfigureAwait(false);
         return claimed > 0;

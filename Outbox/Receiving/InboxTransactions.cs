@@ -55,7 +55,7 @@ internal sealed class InboxTransactions<TDbContext>(
     /// <summary>Whether a failure is the database's and may be gone at the next try. A provider's execution strategy may have wrapped it.</summary>
     public bool IsPassing(Exception? exception)
         => exception is not null
-            && ((exception is DbException failure && (failure.IsTransient || store.Dialect.IsContention(failure))) || IsPassing(exception.InnerException));
+            && ((exception is DbException failure && (store.Dialect.IsAway(failure) || store.Dialect.IsContention(failure))) || IsPassing(exception.InnerException));
 
     private async Task<InboxTransaction> Open(DbContext dbContext, CancellationToken cancellationToken)
     {

@@ -33,7 +33,7 @@ internal sealed class InboxWork(InboxEntry entry, DbContext dbContext, InboxTran
         if (_redelivery is { } delay)
             written += await AwaitCopy(delay, cancellationToken).ConfigureAwait(false);
         if (written == 0 && statements.TransactionCheck is { } check)
-            await dbContext.Execute(check, cancellationToken).ConfigureAwait(false);
+            await dbContext.Execute(statements, check, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<int> SaveChanges(CancellationToken cancellationToken)

@@ -85,7 +85,7 @@ internal sealed class StoredRedelivery<TDbContext>(
         foreach (var entry in _failed.Values.OrderBy(e => e.ConsumerId))
         {
             await dbContext.Execute(
-                store.Inbox.Await, context.CancellationToken,
+                store.Inbox, store.Inbox.Await, context.CancellationToken,
                 ("message", entry.MessageId), ("consumer", entry.ConsumerId), ("pass", pass), ("expires", expires)).ConfigureAwait(false);
         }
 

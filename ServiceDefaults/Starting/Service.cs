@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.DependencyInjection;
@@ -16,6 +17,9 @@ public static class Service
     public static async Task<int> Run(
         string[] args, int port, Action<WebApplicationBuilder> add, Action<WebApplication> map)
     {
+        // The machine's language changes nothing.
+        CultureInfo.DefaultThreadCurrentCulture = CultureInfo.DefaultThreadCurrentUICulture = CultureInfo.InvariantCulture;
+        CultureInfo.CurrentCulture = CultureInfo.CurrentUICulture = CultureInfo.InvariantCulture;
         try
         {
             var builder = WebApplication.CreateBuilder(args);

@@ -321,3 +321,8 @@ public sealed class PostgresCaptureTests : CaptureSuite
 {
     protected override Task<TestDatabase> NewDatabase() => TestDatabase.PostgresAsync();
 }
+
+public sealed class SqlServerCaptureTests : CaptureSuite
+{
+    protected override Task<TestDatabase> NewDatabase() => TestDatabase.SqlServerAsync();
+}

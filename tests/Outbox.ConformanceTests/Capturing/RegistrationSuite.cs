@@ -293,3 +293,8 @@ public sealed class PostgresRegistrationTests : RegistrationSuite
 {
     protected override Task<TestDatabase> NewDatabase() => TestDatabase.PostgresAsync();
 }
+
+public sealed class SqlServerRegistrationTests : RegistrationSuite
+{
+    protected override Task<TestDatabase> NewDatabase() => TestDatabase.SqlServerAsync();
+}

@@ -135,3 +135,8 @@ public sealed class PostgresOperatingTests : OperatingSuite
 {
     protected override Task<TestDatabase> NewDatabase() => TestDatabase.PostgresAsync();
 }
+
+public sealed class SqlServerOperatingTests : OperatingSuite
+{
+    protected override Task<TestDatabase> NewDatabase() => TestDatabase.SqlServerAsync();
+}

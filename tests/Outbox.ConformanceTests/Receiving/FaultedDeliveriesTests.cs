@@ -154,3 +154,5 @@ public abstract class FaultedDeliveriesTests(Func<Task<TestDatabase>> create) : 
 public sealed class SqliteFaultedDeliveriesTests() : FaultedDeliveriesTests(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class PostgresFaultedDeliveriesTests() : FaultedDeliveriesTests(TestDatabase.PostgresAsync);
+
+public sealed class SqlServerFaultedDeliveriesTests() : FaultedDeliveriesTests(TestDatabase.SqlServerAsync);

@@ -142,3 +142,5 @@ public abstract class InboxCleanUpTests(Func<Task<TestDatabase>> create) : Inbox
 public sealed class SqliteInboxCleanUpTests() : InboxCleanUpTests(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class PostgresInboxCleanUpTests() : InboxCleanUpTests(TestDatabase.PostgresAsync);
+
+public sealed class SqlServerInboxCleanUpTests() : InboxCleanUpTests(TestDatabase.SqlServerAsync);

@@ -117,3 +117,5 @@ public abstract class InboxConcurrencyTests(Func<Task<TestDatabase>> create) : I
 public sealed class SqliteInboxConcurrencyTests() : InboxConcurrencyTests(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class PostgresInboxConcurrencyTests() : InboxConcurrencyTests(TestDatabase.PostgresAsync);
+
+public sealed class SqlServerInboxConcurrencyTests() : InboxConcurrencyTests(TestDatabase.SqlServerAsync);

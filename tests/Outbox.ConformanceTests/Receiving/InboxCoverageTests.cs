@@ -183,3 +183,5 @@ public abstract class InboxCoverageTests(Func<Task<TestDatabase>> create) : Inbo
 public sealed class SqliteInboxCoverageTests() : InboxCoverageTests(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class PostgresInboxCoverageTests() : InboxCoverageTests(TestDatabase.PostgresAsync);
+
+public sealed class SqlServerInboxCoverageTests() : InboxCoverageTests(TestDatabase.SqlServerAsync);

@@ -239,3 +239,5 @@ public abstract class InboxFailureTests(Func<Task<TestDatabase>> create) : Inbox
 public sealed class SqliteInboxFailureTests() : InboxFailureTests(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class PostgresInboxFailureTests() : InboxFailureTests(TestDatabase.PostgresAsync);
+
+public sealed class SqlServerInboxFailureTests() : InboxFailureTests(TestDatabase.SqlServerAsync);

@@ -276,3 +276,5 @@ public abstract class InboxRedeliveryTests(Func<Task<TestDatabase>> create) : In
 public sealed class SqliteInboxRedeliveryTests() : InboxRedeliveryTests(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class PostgresInboxRedeliveryTests() : InboxRedeliveryTests(TestDatabase.PostgresAsync);
+
+public sealed class SqlServerInboxRedeliveryTests() : InboxRedeliveryTests(TestDatabase.SqlServerAsync);

@@ -211,3 +211,5 @@ public abstract class InboxTests(Func<Task<TestDatabase>> create) : InboxSuite(c
 public sealed class SqliteInboxTests() : InboxTests(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class PostgresInboxTests() : InboxTests(TestDatabase.PostgresAsync);
+
+public sealed class SqlServerInboxTests() : InboxTests(TestDatabase.SqlServerAsync);

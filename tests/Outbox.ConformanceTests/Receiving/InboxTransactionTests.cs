@@ -160,3 +160,5 @@ public abstract class InboxTransactionTests(Func<Task<TestDatabase>> create) : I
 public sealed class SqliteInboxTransactionTests() : InboxTransactionTests(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class PostgresInboxTransactionTests() : InboxTransactionTests(TestDatabase.PostgresAsync);
+
+public sealed class SqlServerInboxTransactionTests() : InboxTransactionTests(TestDatabase.SqlServerAsync);

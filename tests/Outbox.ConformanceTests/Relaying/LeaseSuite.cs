@@ -226,3 +226,8 @@ public sealed class PostgresLeaseTests : LeaseSuite
 {
     protected override Task<TestDatabase> NewDatabase() => TestDatabase.PostgresAsync();
 }
+
+public sealed class SqlServerLeaseTests : LeaseSuite
+{
+    protected override Task<TestDatabase> NewDatabase() => TestDatabase.SqlServerAsync();
+}

@@ -21,6 +21,7 @@ public abstract class SqlTextSuite
         var dialect = host.Services.GetRequiredService<OutboxStore<ShopDb>>().Dialect;
 
         var different = Statements(new MessageStatements(dialect)).Concat(Statements(new LeaseStatements(dialect))).Concat(Statements(new InboxStatements(dialect)))
+            .Append((Name: "SqlDialect.Statistics", Sql: dialect.Statistics))
             .Where(s => !IsApproved(database.Name, s.Name, s.Sql)).Select(s => s.Name).ToList();
 
         different.ShouldBeEmpty();
@@ -59,4 +60,9 @@ public sealed class SqliteSqlTextTests : SqlTextSuite
 public sealed class PostgresSqlTextTests : SqlTextSuite
 {
     protected override Task<TestDatabase> NewDatabase() => TestDatabase.PostgresAsync();
+}
+
+public sealed class SqlServerSqlTextTests : SqlTextSuite
+{
+    protected override Task<TestDatabase> NewDatabase() => Task.FromResult(TestDatabase.SqlServerNowhere());
 }

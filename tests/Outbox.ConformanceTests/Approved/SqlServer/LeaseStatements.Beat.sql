@@ -1,0 +1,1 @@
+UPDATE [OutboxReplica] SET [Beat] = [Beat] + 1 WHERE [Id] = @me

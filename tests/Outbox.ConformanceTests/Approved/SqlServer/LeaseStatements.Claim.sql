@@ -1,0 +1,1 @@
+UPDATE [OutboxLease] SET [Owner] = @me WHERE [Partition] = @partition AND [Owner] IS NULL

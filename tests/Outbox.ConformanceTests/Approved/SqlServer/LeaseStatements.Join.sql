@@ -1,0 +1,1 @@
+INSERT INTO [OutboxReplica] ([Id], [Beat]) VALUES (@me, 0)

@@ -1,0 +1,1 @@
+DELETE FROM [OutboxReplica] WHERE [Id] = @me

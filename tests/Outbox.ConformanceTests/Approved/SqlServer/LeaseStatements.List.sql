@@ -1,0 +1,1 @@
+SELECT [Partition], [Owner] FROM [OutboxLease]

@@ -1,0 +1,1 @@
+UPDATE [OutboxLease] SET [Owner] = NULL WHERE [Partition] = @partition AND [Owner] = @me

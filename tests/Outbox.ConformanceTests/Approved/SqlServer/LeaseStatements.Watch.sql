@@ -1,0 +1,1 @@
+SELECT [Id], [Beat] FROM [OutboxReplica]

@@ -1,0 +1,1 @@
+SELECT max([SequenceNumber]) FROM [OutboxMessage] WHERE [State] = 1 AND [State] <> 0
