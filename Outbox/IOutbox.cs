@@ -82,6 +82,29 @@ public interface IOutbox<TDbContext> : IPublishEndpoint, ISendEndpointProvider
     /// <see langword="false"/> when it is due already, was sent, or was never scheduled.
     /// </returns>
     Task<bool> Cancel(Guid token, CancellationToken cancellationToken = default);
+
+    /// <summary>
+    /// Stores a message at once, in a transaction of its own, for local work that no transaction can hold: no consumer sees
+    /// it until it is committed, and when its producer dies before it has decided, the type's check-back answers.
+    /// </summary>
+    /// <typeparam name="TMessage">The message type; it needs a check-back (<c>AddCheckBack</c>).</typeparam>
+    /// <param name="message">The message. It is what will be published: nothing of it can be changed afterwards.</param>
+    /// <param name="cancellationToken">Gives up; the message may be stored all the same, and is then checked back.</param>
+    /// <returns>What commits the message or rolls it back.</returns>
+    /// <exception cref="InvalidOperationException">The DbContext has a transaction open.</exception>
+    /// <exception cref="ConfigurationException">The type has no check-back.</exception>
+    Task<IHalfMessage> Prepare<TMessage>(TMessage message, CancellationToken cancellationToken = default)
+        where TMessage : class;
+
+    /// <summary>Prepares a message, runs the local work, and commits the message or rolls it back at once, as the work says.</summary>
+    /// <typeparam name="TMessage">The message type; it needs a check-back (<c>AddCheckBack</c>).</typeparam>
+    /// <param name="message">The message.</param>
+    /// <param name="work">The local work. An exception means that nobody knows whether it was done: the check-back finds out.</param>
+    /// <param name="cancellationToken">Gives up, before the work or in it.</param>
+    /// <returns>What the work returned.</returns>
+    /// <exception cref="HalfMessageDecidedException">The opposite was decided while the work ran, by a check-back or an operator.</exception>
+    Task<LocalWork> PrepareAndRun<TMessage>(TMessage message, Func<CancellationToken, Task<LocalWork>> work, CancellationToken cancellationToken = default)
+        where TMessage : class;
 }
 
 /// <summary>Gives the outbox of a DbContext that does not come from the scope, for example one made by an <see cref="IDbContextFactory{TContext}"/>.</summary>

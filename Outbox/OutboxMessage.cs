@@ -29,25 +29,31 @@ public sealed class OutboxMessage
     /// <summary>Where the message stands.</summary>
     public OutboxMessageState State { get; set; }
 
-    /// <summary>When the row becomes ready (UTC); <see langword="null"/> once it is.</summary>
+    /// <summary>
+    /// When the row becomes ready (UTC); <see langword="null"/> once it is. Of a prepared row: when the next check-back
+    /// happens; <see langword="null"/> when none will, and an operator decides.
+    /// </summary>
     public DateTime? DueAt { get; set; }
 
     /// <summary>Whether the later messages of the same key wait for this one.</summary>
     public bool Holds { get; set; }
 
-    /// <summary>How many sends failed in a way that counts.</summary>
+    /// <summary>How many sends failed in a way that counts. Of a prepared row: how many check-backs answered <see cref="CheckBackAnswer.Unknown"/>.</summary>
     public int Attempts { get; set; }
 
-    /// <summary>How many sends came back because no queue was bound; they do not count as attempts.</summary>
+    /// <summary>
+    /// How many sends came back because no queue was bound; they do not count as attempts. Of a prepared row: how many
+    /// check-backs in a row got no answer; they do not count either.
+    /// </summary>
     public int Returns { get; set; }
 
-    /// <summary>What the last failed send reported.</summary>
+    /// <summary>What the last failed send, or the last check-back without an answer, reported.</summary>
     public string? LastError { get; set; }
 
     /// <summary>When the message was captured (UTC).</summary>
     public DateTime CreatedAt { get; set; }
 
-    /// <summary>When the message was sent or died (UTC).</summary>
+    /// <summary>When the message was sent, died or was rolled back (UTC).</summary>
     public DateTime? ClosedAt { get; set; }
 
     /// <summary>The message id, fixed when it was captured: a repeated save or a repeated send carries the same one.</summary>
@@ -79,6 +85,9 @@ public sealed class OutboxMessage
 
     /// <summary>The length of the body in bytes, so that a batch can be limited without reading bodies.</summary>
     public int Size { get; set; }
+
+    /// <summary>What happened to a half message, a JSON object a line, the oldest first; <see langword="null"/> for any other message.</summary>
+    public string? History { get; set; }
 }
 
 /// <summary>Where an <see cref="OutboxMessage"/> stands.</summary>
@@ -92,4 +101,16 @@ public enum OutboxMessageState
 
     /// <summary>Could not be sent; an operator requeues or discards it.</summary>
     Dead = 2,
+
+    /// <summary>A half message: seen by no consumer until it is committed.</summary>
+    Prepared = 3,
+
+    /// <summary>A half message that was rolled back: kept for <see cref="OutboxOptions.DecisionRetention"/>, so that a late commit is refused.</summary>
+    RolledBack = 4,
+
+    /// <summary>
+    /// A half message that was committed and sent: kept without its body for <see cref="OutboxOptions.DecisionRetention"/>,
+    /// so that a late decision finds what was decided.
+    /// </summary>
+    Committed = 5,
 }

@@ -80,6 +80,30 @@ public sealed class OutboxOptions
     /// <summary>The isolation level of the inbox's transaction. Default <see cref="IsolationLevel.ReadCommitted"/>, which is enough.</summary>
     public IsolationLevel IsolationLevel { get; set; } = IsolationLevel.ReadCommitted;
 
+    /// <summary>How long after the <c>Prepare</c> of a half message its first check-back happens. Default 6 s.</summary>
+    public TimeSpan CheckBackDelay { get; set; } = TimeSpan.FromSeconds(6);
+
+    /// <summary>The pause after the first check-back; it doubles with every one up to <see cref="MaxCheckBackInterval"/>. Default 30 s.</summary>
+    public TimeSpan CheckBackInterval { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The longest pause between two check-backs of a half message. Default 10 min.</summary>
+    public TimeSpan MaxCheckBackInterval { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>
+    /// After how many check-backs that answered <see cref="CheckBackAnswer.Unknown"/> a half message is undecided and
+    /// waits for an operator. A check-back without an answer does not count. Default 15.
+    /// </summary>
+    public int CheckBackLimit { get; set; } = 15;
+
+    /// <summary>How long a check-back may take; afterwards it counts as not answered. Default 10 s.</summary>
+    public TimeSpan CheckTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The most check-backs of one message type that this process runs at a time. Default 8.</summary>
+    public int ConcurrentChecks { get; set; } = 8;
+
+    /// <summary>How long the decision about a half message is remembered, to refuse a late one that contradicts it. Default 7 days.</summary>
+    public TimeSpan DecisionRetention { get; set; } = TimeSpan.FromDays(7);
+
     /// <summary>Whether this process relays. Default: yes.</summary>
     public bool DeliveryServiceEnabled { get; set; } = true;
 
@@ -90,6 +114,8 @@ public sealed class OutboxOptions
 
     internal HashSet<Type> UnroutedAllowed { get; } = [];
 
+    internal CheckBacks CheckBacks { get; } = new();
+
     /// <summary>What is wrong with the values, one sentence each.</summary>
     internal IEnumerable<string> Problems()
     {
@@ -99,6 +125,7 @@ public sealed class OutboxOptions
             (nameof(BeatPeriod), BeatPeriod), (nameof(LeaseTime), LeaseTime), (nameof(LookBack), LookBack),
             (nameof(MinRetryDelay), MinRetryDelay), (nameof(MaxRetryDelay), MaxRetryDelay), (nameof(MaxUnroutedDelay), MaxUnroutedDelay),
             (nameof(DuplicateDetectionWindow), DuplicateDetectionWindow), (nameof(KeepDelivered), KeepDelivered ?? TimeSpan.MaxValue),
+            (nameof(DecisionRetention), DecisionRetention),
         ];
         foreach (var (name, value) in positive.Where(p => p.Value <= TimeSpan.Zero))
             yield return $"{name} must be positive; found {value}.";
@@ -112,6 +139,9 @@ public sealed class OutboxOptions
         ];
         foreach (var (name, value, most) in counts.Where(c => c.Value < 1 || c.Value > c.Most))
             yield return $"{name} must be from 1 to {most}; found {value}.";
+
+        foreach (var problem in new CheckBackOptions(this).Problems().Concat(CheckBacks.Problems()))
+            yield return problem;
 
         if (LeaseTime < 3 * BeatPeriod)
             yield return $"{nameof(LeaseTime)} must be at least three times {nameof(BeatPeriod)}; found {LeaseTime} and {BeatPeriod}.";

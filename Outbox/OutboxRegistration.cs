@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using MassTransit;
 using Microsoft.EntityFrameworkCore;
 
 namespace Outbox;
@@ -12,6 +13,9 @@ internal abstract class OutboxRegistration(Type dbContextType, OutboxOptions opt
 
     /// <summary>Raised when a transaction of this process has stored messages.</summary>
     public WakeUp WakeUp { get; } = new();
+
+    /// <summary>This process, as the histories of half messages name it: the machine, and what tells two processes on it apart.</summary>
+    public string Replica { get; } = $"{Environment.MachineName}/{NewId.NextGuid().ToString("N")[..8]}";
 
     /// <summary>The partitions that this process relays now; replaced as a whole, never changed in place.</summary>
     public IReadOnlyList<int> OwnedPartitions { get; set; } = [];

@@ -10,7 +10,7 @@ internal static class CapturedMessage
 {
     /// <summary>Serializes the message and writes down everything that the transport would have been told.</summary>
     /// <exception cref="MessageException">The body is larger than <see cref="OutboxOptions.MaxBodySize"/>, the message has no id or destination, or one of its columns would be too long.</exception>
-    public static OutboxMessage From<T>(SendContext<T> context, bool published, OutboxOptions options, DateTime now)
+    public static OutboxMessage From<T>(SendContext<T> context, bool published, bool half, OutboxOptions options, DateTime now)
         where T : class
     {
         if (context.DestinationAddress is null)
@@ -38,7 +38,7 @@ internal static class CapturedMessage
             CreatedAt = now,
             DueAt = (scheduled?.Due ?? now + context.Delay) is { } due && due > now ? due : null,
             ExpiresAt = now + context.TimeToLive,
-            Metadata = MetadataOf(context, published, options).ToJson(),
+            Metadata = MetadataOf(context, published, half, options).ToJson(),
             Body = body,
             Size = body.Length,
         };
@@ -51,7 +51,7 @@ internal static class CapturedMessage
             ? value
             : throw new MessageException(typeof(T), $"The {what} of a message for the outbox may have at most {limit} characters; found {value.Length}.");
 
-    private static MessageMetadata MetadataOf<T>(SendContext<T> context, bool published, OutboxOptions options)
+    private static MessageMetadata MetadataOf<T>(SendContext<T> context, bool published, bool half, OutboxOptions options)
         where T : class
         => new()
         {
@@ -62,6 +62,7 @@ internal static class CapturedMessage
             FaultAddress = context.FaultAddress,
             Published = published,
             Mandatory = NeedsListener(typeof(T), context.DestinationAddress!) && !options.UnroutedAllowed.Contains(typeof(T)),
+            Half = half,
             Headers = HeadersOf(context),
             Properties = PropertiesOf(context),
         };

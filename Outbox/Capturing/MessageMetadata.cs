@@ -22,6 +22,9 @@ internal sealed record MessageMetadata
     /// <summary>Somebody must be listening: a message that reaches no queue counts as not sent.</summary>
     public bool Mandatory { get; init; }
 
+    /// <summary>The message was prepared: its row is kept for a while once it is done with.</summary>
+    public bool Half { get; init; }
+
     public Dictionary<string, object>? Headers { get; init; }
 
     /// <summary>The transport's own settings: priority, routing key, durability.</summary>

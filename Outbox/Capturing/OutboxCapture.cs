@@ -5,8 +5,14 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Outbox.Capturing;
 
-/// <summary>Where everything that is published or sent ends up: as a tracked row of the DbContext, stored by its next save.</summary>
-internal sealed class OutboxCapture(OutboxRegistration registration, DbContext dbContext, IServiceProvider provider, TimeProvider time)
+/// <summary>Where everything that is published or sent ends up: as a row that is kept, tracked by the DbContext or prepared at once.</summary>
+/// <param name="registration">The outbox.</param>
+/// <param name="dbContext">Whose next save stores it.</param>
+/// <param name="provider">The scope.</param>
+/// <param name="time">The clock.</param>
+/// <param name="prepare">Takes the row of a half message, which is stored at once; <see langword="null"/> for any other message.</param>
+internal sealed class OutboxCapture(
+    OutboxRegistration registration, DbContext dbContext, IServiceProvider provider, TimeProvider time, Action<OutboxMessage>? prepare = null)
     : OutboxSendContext
 {
     // A consumer may publish from several tasks at once, and a DbContext is not safe for that.
@@ -17,9 +23,15 @@ internal sealed class OutboxCapture(OutboxRegistration registration, DbContext d
     public Task AddSend<T>(SendContext<T> context)
         where T : class
     {
-        var row = CapturedMessage.From(context, IsPublished(context), registration.Options, time.GetUtcNow().UtcDateTime);
+        var row = CapturedMessage.From(context, IsPublished(context), prepare is not null, registration.Options, time.GetUtcNow().UtcDateTime);
         lock (_gate)
-            dbContext.Add(row);
+        {
+            if (prepare is not null)
+                prepare(row);
+            else
+                dbContext.Add(row);
+        }
+
         return Task.CompletedTask;
     }
 
@@ -38,9 +50,9 @@ internal sealed class OutboxCapture(OutboxRegistration registration, DbContext d
         }
 
         // The promotion ends the cancelling by clearing the due time. One that was tried may have arrived, and one that holds
-        // its key is released by the relay alone.
+        // its key is released by the relay alone. A half message is due because it was committed.
         var deleted = await dbContext.Set<OutboxMessage>()
-            .Where(m => m.MessageId == token && m.DueAt != null && m.State == OutboxMessageState.Pending && m.Attempts == 0 && m.Returns == 0 && !m.Holds)
+            .Where(m => m.MessageId == token && m.DueAt != null && m.State == OutboxMessageState.Pending && m.Attempts == 0 && m.Returns == 0 && !m.Holds && m.History == null)
             .ExecuteDeleteAsync(cancellationToken).ConfigureAwait(false);
         return unsaved || deleted > 0;
     }

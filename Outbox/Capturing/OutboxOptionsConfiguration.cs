@@ -1,5 +1,6 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
+using Outbox.Preparing;
 
 namespace Outbox.Capturing;
 
@@ -7,12 +8,12 @@ namespace Outbox.Capturing;
 /// Hooks the run-time type: registered as an open generic, so that a context which was registered as a derived class,
 /// pooled, or made by a factory is hooked like any other.
 /// </summary>
-internal sealed class OutboxOptionsConfiguration<TContext>(OutboxInterceptor interceptor) : IDbContextOptionsConfiguration<TContext>
+internal sealed class OutboxOptionsConfiguration<TContext>(OutboxInterceptor interceptor, DecisionInterceptor decisions) : IDbContextOptionsConfiguration<TContext>
     where TContext : DbContext
 {
     public void Configure(IServiceProvider serviceProvider, DbContextOptionsBuilder optionsBuilder)
     {
         if (interceptor.Serves(typeof(TContext)))
-            optionsBuilder.AddInterceptors(interceptor);
+            optionsBuilder.AddInterceptors(interceptor, decisions);
     }
 }

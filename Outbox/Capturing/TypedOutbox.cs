@@ -3,6 +3,8 @@ using MassTransit.DependencyInjection;
 using MassTransit.Middleware.Outbox;
 using MassTransit.Transports;
 using Microsoft.EntityFrameworkCore;
+using Outbox.Databases;
+using Outbox.Preparing;
 
 namespace Outbox.Capturing;
 
@@ -12,12 +14,42 @@ internal sealed class TypedOutbox<TDbContext> : PublishEndpoint, IOutbox<TDbCont
 {
     private readonly OutboxCapture _capture;
     private readonly OutboxSendEndpointProvider _sendEndpointProvider;
+    private readonly Preparation _preparation;
+    private readonly Func<OutboxCapture, IPublishEndpoint> _publishTo;
 
-    public TypedOutbox(OutboxCapture capture, IBus bus, IScopedConsumeContextProvider consuming, IServiceProvider provider)
+    public TypedOutbox(OutboxCapture capture, Preparation preparation, IBus bus, IScopedConsumeContextProvider consuming, IServiceProvider provider)
         : base(new OutboxPublishEndpointProvider(capture, PublishEndpoints(bus, consuming, provider)))
     {
         _capture = capture;
         _sendEndpointProvider = new OutboxSendEndpointProvider(capture, SendEndpoints(bus, consuming, provider));
+        _preparation = preparation;
+        _publishTo = other => new PublishEndpoint(new OutboxPublishEndpointProvider(other, PublishEndpoints(bus, consuming, provider)));
+    }
+
+    public async Task<IHalfMessage> Prepare<TMessage>(TMessage message, CancellationToken cancellationToken = default)
+        where TMessage : class
+    {
+        var options = _preparation.Check(typeof(TMessage));
+        OutboxMessage? captured = null;
+        await _publishTo(_preparation.Capture(row => captured = row)).Publish(message, cancellationToken).ConfigureAwait(false);
+        return await _preparation.Store(captured!, options, cancellationToken).ConfigureAwait(false);
+    }
+
+    public async Task<LocalWork> PrepareAndRun<TMessage>(TMessage message, Func<CancellationToken, Task<LocalWork>> work, CancellationToken cancellationToken = default)
+        where TMessage : class
+    {
+        var half = await Prepare(message, cancellationToken).ConfigureAwait(false);
+        await using (half.ConfigureAwait(false))
+        {
+            var done = await work(cancellationToken).ConfigureAwait(false);
+
+            // The work is done or refused: nobody is served by giving up now.
+            if (done == LocalWork.Committed)
+                await half.CommitAsync(CancellationToken.None).ConfigureAwait(false);
+            else
+                await half.RollbackAsync(CancellationToken.None).ConfigureAwait(false);
+            return done;
+        }
     }
 
     public Task<ISendEndpoint> GetSendEndpoint(Uri address) => _sendEndpointProvider.GetSendEndpoint(address);
@@ -91,10 +123,14 @@ internal sealed class TypedOutbox<TDbContext> : PublishEndpoint, IOutbox<TDbCont
 
 /// <inheritdoc cref="IOutboxFactory{TDbContext}"/>
 internal sealed class OutboxFactory<TDbContext>(
-    OutboxRegistration<TDbContext> registration, IBus bus, IScopedConsumeContextProvider consuming, IServiceProvider provider, TimeProvider time)
+    OutboxRegistration<TDbContext> registration, OutboxStore<TDbContext> store, DecisionInterceptor decisions,
+    IBus bus, IScopedConsumeContextProvider consuming, IServiceProvider provider, TimeProvider time)
     : IOutboxFactory<TDbContext>
     where TDbContext : DbContext
 {
     public IOutbox<TDbContext> For(TDbContext dbContext)
-        => new TypedOutbox<TDbContext>(new OutboxCapture(registration, dbContext, provider, time), bus, consuming, provider);
+        => new TypedOutbox<TDbContext>(
+            new OutboxCapture(registration, dbContext, provider, time),
+            new Preparation(registration, store, decisions, dbContext, provider, time),
+            bus, consuming, provider);
 }

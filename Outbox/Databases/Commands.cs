@@ -1,4 +1,6 @@
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Outbox.Databases;
 
@@ -19,6 +21,11 @@ internal static class Commands
         });
         return await dbContext.Database.ExecuteSqlRawAsync(sql, values, cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>Whether a transaction is open that the DbContext works in: one that it began or was given, or an ambient one.</summary>
+    public static bool HasTransaction(this DbContext dbContext)
+        => dbContext.Database.CurrentTransaction is not null || System.Transactions.Transaction.Current is not null
+            || dbContext.GetService<IDbContextTransactionManager>() is ITransactionEnlistmentManager { EnlistedTransaction: not null };
 
     /// <summary>
     /// Runs a unit of work by the DbContext's execution strategy, where it has one that retries. Another one is left out:

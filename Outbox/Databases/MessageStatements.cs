@@ -18,7 +18,7 @@ internal sealed class MessageStatements(SqlDialect dialect)
     public string NextDue { get; } =
         $"""
         SELECT min({Message(dialect, nameof(OutboxMessage.DueAt))}), (SELECT count(*) FROM {dialect.Tables.Replica}) FROM {dialect.Tables.Message}{dialect.PassingLocks}
-        WHERE {Message(dialect, nameof(OutboxMessage.DueAt))} IS NOT NULL
+        WHERE {Message(dialect, nameof(OutboxMessage.State))} = 0 AND {Message(dialect, nameof(OutboxMessage.DueAt))} IS NOT NULL
           AND {dialect.IsIn(Message(dialect, nameof(OutboxMessage.Partition)), "@partitions")}
         """;
 
@@ -97,14 +97,14 @@ internal sealed class MessageStatements(SqlDialect dialect)
 
     private static string PromoteText(SqlDialect dialect, Table m)
     {
-        var (sequence, due) = (m[nameof(OutboxMessage.SequenceNumber)], m[nameof(OutboxMessage.DueAt)]);
+        var (sequence, state, due) = (m[nameof(OutboxMessage.SequenceNumber)], m[nameof(OutboxMessage.State)], m[nameof(OutboxMessage.DueAt)]);
         return dialect.UpdateReturning(
             m.Name + dialect.PassingLocks,
             set: $"{due} = NULL, {m[nameof(OutboxMessage.Holds)]} = {dialect.False}",
             where: $"""
-                {due} <= @now AND {sequence} IN (
+                {state} = 0 AND {due} <= @now AND {sequence} IN (
                   SELECT {sequence} FROM {m}{dialect.PassingLocks}
-                  WHERE {due} <= @now AND {dialect.IsIn(m[nameof(OutboxMessage.Partition)], "@partitions")}
+                  WHERE {state} = 0 AND {due} <= @now AND {dialect.IsIn(m[nameof(OutboxMessage.Partition)], "@partitions")}
                   ORDER BY {due}, {sequence}
                   {dialect.Limit("@limit")}{dialect.SkipLocked})
                 """,

@@ -10,6 +10,8 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
 
     private MessageStatements Sql => _sql ??= new MessageStatements(connection.Dialect);
 
+    private HalfStatements HalfSql => field ??= new HalfStatements(connection.Dialect);
+
     /// <summary>Reads ready rows, and when the next row enters.</summary>
     public async Task<ReadyRows> Read(IReadOnlyList<PartitionRead> reads, IReadOnlyCollection<long> known, IReadOnlyCollection<long> fullKeys, CancellationToken cancellationToken)
     {
@@ -97,6 +99,11 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
     public Task Keep(IReadOnlyCollection<long> ids, DateTime now, CancellationToken cancellationToken)
         => connection.Execute(Sql.Keep, c => c.Add("ids", connection.Dialect.List(ids)).Add("now", now), cancellationToken);
 
+    /// <summary>Keeps of half messages that are done with only that they were committed.</summary>
+    public Task Settle(IReadOnlyCollection<long> ids, DateTime now, CancellationToken cancellationToken)
+        => connection.Execute(
+            HalfSql.Settle, c => c.Add("ids", connection.Dialect.List(ids)).Add("now", now).Add("empty", Array.Empty<byte>()), cancellationToken);
+
     /// <summary>Makes kept rows pending again.</summary>
     /// <returns>The last of them, if there are any.</returns>
     public async Task<long?> Redeliver(CancellationToken cancellationToken)
@@ -124,10 +131,13 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
         return any;
     }
 
-    /// <summary>Deletes kept rows that are old enough.</summary>
-    /// <returns>How many.</returns>
-    public Task<int> DeleteKept(DateTime before, int limit, CancellationToken cancellationToken)
-        => connection.Execute(Sql.DeleteKept, c => c.Add("before", before).Add("limit", limit), cancellationToken);
+    /// <summary>Deletes kept rows that are old enough. Of half messages it is kept that they were committed.</summary>
+    /// <returns>How many were deleted.</returns>
+    public async Task<int> DeleteKept(DateTime before, int limit, CancellationToken cancellationToken)
+    {
+        await connection.Execute(HalfSql.SettleKept, c => c.Add("before", before).Add("empty", Array.Empty<byte>()), cancellationToken).ConfigureAwait(false);
+        return await connection.Execute(Sql.DeleteKept, c => c.Add("before", before).Add("limit", limit), cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Writes down failed sends, all or none of them.</summary>
     public Task RecordFailures(IEnumerable<Failure> failures, CancellationToken cancellationToken)

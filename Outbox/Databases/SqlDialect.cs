@@ -79,9 +79,12 @@ internal abstract class SqlDialect(OutboxTables tables)
             return $"""
                 SELECT
                   (SELECT count(*) FROM (SELECT 1 AS x FROM {m}{PassingLocks} WHERE {state} = 0 AND {due} IS NULL {most}) r) AS "Ready",
-                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m}{PassingLocks} WHERE {due} IS NOT NULL {most}) w) AS "Waiting",
+                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m}{PassingLocks} WHERE {state} = 0 AND {due} IS NOT NULL {most}) w) AS "Waiting",
                   (SELECT count(*) FROM (SELECT 1 AS x FROM {m}{PassingLocks} WHERE {holds} = {True} {most}) h) AS "Holding",
                   (SELECT count(*) FROM (SELECT 1 AS x FROM {m}{PassingLocks} WHERE {state} = 2 AND {state} <> 0 {most}) d) AS "Dead",
+                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m}{PassingLocks} WHERE {state} = 3 AND {due} IS NOT NULL {most}) p) AS "Prepared",
+                  (SELECT count(*) FROM (SELECT 1 AS x FROM {m}{PassingLocks} WHERE {state} = 3 AND {due} IS NULL {most}) u) AS "Undecided",
+                  (SELECT m.{created} FROM {m} m{PassingLocks} WHERE m.{state} = 3 AND m.{state} <> 0 ORDER BY m.{sequence} {Limit("1")}) AS "OldestPreparedAt",
                   (SELECT min(o.at) FROM (
                     SELECT (SELECT m.{created} FROM {m} m{PassingLocks}
                             WHERE m.{partition} = l.{lease[nameof(OutboxLease.Partition)]} AND m.{state} = 0 AND m.{due} IS NULL

@@ -62,10 +62,12 @@ public static class OutboxModelBuilderExtensions
         // the filters are text and must name the columns as they were configured.
         var (state, due, holds) = (Column(outbox, m => m.State), Column(outbox, m => m.DueAt), Column(outbox, m => m.Holds));
         outbox.HasIndex(m => new { m.Partition, m.SequenceNumber }, "IX_OutboxMessage_Ready").HasFilter($"{state} = 0 AND {due} IS NULL");
-        outbox.HasIndex(m => new { m.DueAt, m.SequenceNumber }, "IX_OutboxMessage_Due").HasFilter($"{due} IS NOT NULL");
+        outbox.HasIndex(m => new { m.DueAt, m.SequenceNumber }, "IX_OutboxMessage_Due").HasFilter($"{state} = 0 AND {due} IS NOT NULL");
         outbox.HasIndex(m => m.MessageId, "IX_OutboxMessage_Scheduled").HasFilter($"{due} IS NOT NULL");          // the cancelling's
         outbox.HasIndex(m => new { m.Partition, m.KeyHash }, "IX_OutboxMessage_Holds").HasFilter($"{holds} = {(modelBuilder.Model.IsSqlServer() ? "1" : "TRUE")}");
         outbox.HasIndex(m => new { m.State, m.SequenceNumber }, "IX_OutboxMessage_Closed").HasFilter($"{state} <> 0");
+        outbox.HasIndex(m => new { m.DueAt, m.SequenceNumber }, "IX_OutboxMessage_Prepared").HasFilter($"{state} = 3");
+        outbox.HasIndex(m => m.ClosedAt, "IX_OutboxMessage_Decided").HasFilter($"{state} >= 4");
     }
 
     /// <summary>Adds the tables by which the replicas share the relaying, <see cref="OutboxReplica"/> and <see cref="OutboxLease"/>.</summary>

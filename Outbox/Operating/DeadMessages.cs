@@ -46,7 +46,16 @@ internal sealed class DeadMessages<TDbContext>(OutboxStore<TDbContext> store, Ou
     {
         await using var scope = store.Open(out var dbContext).ConfigureAwait(false);
         var now = time.GetUtcNow().UtcDateTime;
-        var gone = await Dead(dbContext, sequenceNumbers).Where(m => !m.Holds).ExecuteDeleteAsync(cancellationToken).ConfigureAwait(false);
+        var gone = await Dead(dbContext, sequenceNumbers).Where(m => !m.Holds && m.History == null).ExecuteDeleteAsync(cancellationToken).ConfigureAwait(false);
+
+        // Of a half message it is kept that it was committed: a late decision must not find it undecided, or gone.
+        gone += await Dead(dbContext, sequenceNumbers).Where(m => !m.Holds).ExecuteUpdateAsync(
+            set => set
+                .SetProperty(m => m.State, OutboxMessageState.Committed)
+                .SetProperty(m => m.ClosedAt, now)
+                .SetProperty(m => m.Body, Array.Empty<byte>())
+                .SetProperty(m => m.Size, 0),
+            cancellationToken).ConfigureAwait(false);
 
         // One that holds its key goes back to the relay as expired: the relay releases the key, and deletes it unsent.
         var expired = await Dead(dbContext, sequenceNumbers).ExecuteUpdateAsync(

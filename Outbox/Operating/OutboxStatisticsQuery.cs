@@ -18,9 +18,12 @@ internal sealed class OutboxStatisticsQuery<TDbContext>(OutboxStore<TDbContext> 
 
         var row = await dbContext.Database.SqlQueryRaw<Row>(store.Dialect.Statistics)
             .SingleAsync(cancellationToken).ConfigureAwait(false);
-        var oldest = row.OldestReadyAt is { } time ? DateTime.SpecifyKind(time, DateTimeKind.Utc) : (DateTime?)null;
-        return new OutboxStatistics(row.Ready, row.Waiting, row.Holding, row.Dead, oldest);
+        return new OutboxStatistics(
+            row.Ready, row.Waiting, row.Holding, row.Dead, Utc(row.OldestReadyAt), row.Prepared, row.Undecided, Utc(row.OldestPreparedAt));
     }
 
-    private sealed record Row(int Ready, int Waiting, int Holding, int Dead, DateTime? OldestReadyAt);
+    private static DateTime? Utc(DateTime? time) => time is { } known ? DateTime.SpecifyKind(known, DateTimeKind.Utc) : null;
+
+    private sealed record Row(
+        int Ready, int Waiting, int Holding, int Dead, DateTime? OldestReadyAt, int Prepared, int Undecided, DateTime? OldestPreparedAt);
 }

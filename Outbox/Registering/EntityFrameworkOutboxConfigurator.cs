@@ -10,6 +10,7 @@ using Microsoft.Extensions.Hosting;
 using Outbox.Capturing;
 using Outbox.Databases;
 using Outbox.Operating;
+using Outbox.Preparing;
 using Outbox.Relaying;
 using Outbox.Receiving;
 using Outbox.Telemetry;
@@ -53,6 +54,19 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
         where TMessage : class
         => Options.UnroutedAllowed.Add(typeof(TMessage));
 
+    public void AddCheckBack<TMessage, TChecker>(Action<CheckBackOptions>? configure = null)
+        where TMessage : class
+        where TChecker : class, ICheckBack<TMessage>
+    {
+        Options.CheckBacks.Add(new CheckBack<TMessage, TChecker>(Options, configure));
+        services.TryAddScoped<TChecker>();
+        services.TryAddScoped<CheckBackContext>();
+    }
+
+    public void HalfMessage<TMessage>()
+        where TMessage : class
+        => Options.CheckBacks.Declare(typeof(TMessage));
+
     public void UseBusOutbox(Action<IEntityFrameworkBusOutboxConfigurator>? configure = null)
     {
         configure?.Invoke(this);
@@ -80,6 +94,7 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
 
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<OutboxInterceptor>();
+        services.TryAddSingleton<DecisionInterceptor>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton(typeof(IDbContextOptionsConfiguration<>), typeof(OutboxOptionsConfiguration<>)));
 
         var registration = new OutboxRegistration<TDbContext>(Options);

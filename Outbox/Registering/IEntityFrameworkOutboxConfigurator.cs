@@ -56,6 +56,19 @@ public interface IEntityFrameworkOutboxConfigurator
     /// <typeparam name="TMessage">The message type, as it is published.</typeparam>
     void AllowUnrouted<TMessage>()
         where TMessage : class;
+
+    /// <summary>Lets messages of a type be prepared: <typeparamref name="TChecker"/> answers for those whose producer did not decide.</summary>
+    /// <typeparam name="TMessage">The message type, as it is prepared.</typeparam>
+    /// <typeparam name="TChecker">Who answers; made in a scope of its own for each check.</typeparam>
+    /// <param name="configure">How messages of this type are checked back, where that is not as <see cref="Options"/> say.</param>
+    void AddCheckBack<TMessage, TChecker>(Action<Outbox.CheckBackOptions>? configure = null)
+        where TMessage : class
+        where TChecker : class, Outbox.ICheckBack<TMessage>;
+
+    /// <summary>Declares that messages of a type are prepared, so that a missing check-back is found at the start.</summary>
+    /// <typeparam name="TMessage">The message type, as it is prepared.</typeparam>
+    void HalfMessage<TMessage>()
+        where TMessage : class;
 }
 
 /// <summary>The relay's settings, as MassTransit's own bus outbox names them.</summary>

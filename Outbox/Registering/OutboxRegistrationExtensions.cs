@@ -1,6 +1,7 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Outbox.Capturing;
+using Outbox.Preparing;
 using Outbox.Registering;
 
 namespace MassTransit;
@@ -27,7 +28,7 @@ public static class OutboxRegistrationExtensions
     /// <param name="optionsBuilder">The options.</param>
     /// <param name="serviceProvider">The application's services.</param>
     public static DbContextOptionsBuilder UseOutbox(this DbContextOptionsBuilder optionsBuilder, IServiceProvider serviceProvider)
-        => optionsBuilder.AddInterceptors(serviceProvider.GetRequiredService<OutboxInterceptor>());
+        => optionsBuilder.AddInterceptors(serviceProvider.GetRequiredService<OutboxInterceptor>(), serviceProvider.GetRequiredService<DecisionInterceptor>());
 
     /// <summary>Chooses the partition key of this message: messages of one key keep their order.</summary>
     /// <param name="context">The message being published or sent.</param>

@@ -63,18 +63,35 @@ internal sealed class Settlement(MessageWindow window, MessageTable table, Failu
     private async Task<int> WriteDone(CancellationToken cancellationToken)
     {
         var some = _done.Take(DeleteLimit).ToList();
-        var kept = keeping.IsOn ? some.FindAll(s => s.Outcome.Kind == OutcomeKind.Confirmed) : [];
-        if (kept.Count > 0)
-            await table.Keep([.. kept.Select(s => s.Message.SequenceNumber)], keeping.Now, cancellationToken).ConfigureAwait(false);
-        var gone = kept.Count == 0 ? some : some.FindAll(s => s.Outcome.Kind != OutcomeKind.Confirmed);
-        if (gone.Count > 0)
-            await table.Delete([.. gone.Select(s => s.Message.SequenceNumber)], cancellationToken).ConfigureAwait(false);
+        var fates = some.ToLookup(FateOf, s => s.Message.SequenceNumber);
+        if (fates[Fate.Kept].ToList() is { Count: > 0 } kept)
+            await table.Keep(kept, keeping.Now, cancellationToken).ConfigureAwait(false);
+        if (fates[Fate.Remembered].ToList() is { Count: > 0 } remembered)
+            await table.Settle(remembered, time.GetUtcNow().UtcDateTime, cancellationToken).ConfigureAwait(false);
+        if (fates[Fate.Gone].ToList() is { Count: > 0 } gone)
+            await table.Delete(gone, cancellationToken).ConfigureAwait(false);
         window.Forget(some.Select(s => s.Message));
         _done.RemoveRange(0, some.Count);
 
         if (some.Count(s => s.Outcome.Kind == OutcomeKind.Expired) is > 0 and var expired)
             logger.Expired(expired, some.First(s => s.Outcome.Kind == OutcomeKind.Expired).Message.MessageId);
         return some.Count;
+    }
+
+    private Fate FateOf(Settled settled)
+        => keeping.IsOn && settled.Outcome.Kind == OutcomeKind.Confirmed ? Fate.Kept
+            : settled.Message.IsHalf ? Fate.Remembered
+            : Fate.Gone;
+
+    private enum Fate
+    {
+        Gone,
+
+        /// <summary>With its body, since it may have to be sent again.</summary>
+        Kept,
+
+        /// <summary>Without its body, since its half message may be decided once more.</summary>
+        Remembered,
     }
 
     /// <summary>One line for each kind of failure, however many messages there are of it; repetitions are not news.</summary>

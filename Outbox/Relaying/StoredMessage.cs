@@ -33,5 +33,21 @@ internal sealed class StoredMessage
 
     public required byte[] Body { get; init; }
 
+    /// <summary>Whether it was a half message: its row stays for a while once it is done with.</summary>
+    public bool IsHalf
+    {
+        get
+        {
+            try
+            {
+                return StoredMetadata.Of(this).Metadata.Half;
+            }
+            catch (System.Text.Json.JsonException)
+            {
+                return false;                                // never sent, and expired
+            }
+        }
+    }
+
     public bool IsExpired(DateTime now) => ExpiresAt <= now;
 }

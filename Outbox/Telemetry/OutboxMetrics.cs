@@ -6,8 +6,8 @@ using Microsoft.Extensions.Logging;
 namespace Outbox.Telemetry;
 
 /// <summary>
-/// The gauges of an outbox, on the meter <c>Outbox</c>, tagged with the DbContext: <c>outbox.messages</c> by state, and
-/// <c>outbox.backlog.age</c> in seconds.
+/// The gauges of an outbox, on the meter <c>Outbox</c>, tagged with the DbContext: <c>outbox.messages</c> by state, and in
+/// seconds <c>outbox.backlog.age</c> and <c>outbox.prepared.age</c>.
 /// </summary>
 /// <remarks>
 /// A collector asks synchronously and a database answers later, so an observation gives the last known figures and has
@@ -30,7 +30,8 @@ internal sealed class OutboxMetrics<TDbContext> : IHostedService, IDisposable
         (_statistics, _time, _logger) = (statistics, time, logger);
         _meter = meters?.Create("Outbox") ?? new Meter("Outbox");
         _meter.CreateObservableGauge("outbox.messages", Counts, "{message}", "Messages in the outbox, by state.");
-        _meter.CreateObservableGauge("outbox.backlog.age", Age, "s", "The age of the oldest message that could be sent now.");
+        _meter.CreateObservableGauge("outbox.backlog.age", () => Age(s => s.OldestReadyAt), "s", "The age of the oldest message that could be sent now.");
+        _meter.CreateObservableGauge("outbox.prepared.age", () => Age(s => s.OldestPreparedAt), "s", "The age of the oldest half message that is not decided.");
     }
 
     public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -54,14 +55,16 @@ internal sealed class OutboxMetrics<TDbContext> : IHostedService, IDisposable
             new(last.Waiting, _context, new("state", "waiting")),
             new(last.Holding, _context, new("state", "holding")),
             new(last.Dead, _context, new("state", "dead")),
+            new(last.Prepared, _context, new("state", "prepared")),
+            new(last.Undecided, _context, new("state", "undecided")),
         ];
     }
 
-    private IEnumerable<Measurement<double>> Age()
+    private IEnumerable<Measurement<double>> Age(Func<OutboxStatistics, DateTime?> since)
     {
         if (_last is not { } last)
             return [];
-        var age = last.OldestReadyAt is { } oldest ? _time.GetUtcNow().UtcDateTime - oldest : TimeSpan.Zero;
+        var age = since(last) is { } oldest ? _time.GetUtcNow().UtcDateTime - oldest : TimeSpan.Zero;
         return [new(Math.Max(0, age.TotalSeconds), _context)];
     }
 

@@ -104,6 +104,9 @@ namespace Points.Migrations.Postgres
                     b.Property<DateTime?>("ExpiresAt")
                         .HasColumnType("timestamp with time zone");
 
+                    b.Property<string>("History")
+                        .HasColumnType("text");
+
                     b.Property<bool>("Holds")
                         .HasColumnType("boolean");
 
@@ -147,11 +150,17 @@ namespace Points.Migrations.Postgres
                     b.HasIndex(new[] { "State", "SequenceNumber" }, "IX_OutboxMessage_Closed")
                         .HasFilter("\"State\" <> 0");
 
+                    b.HasIndex(new[] { "ClosedAt" }, "IX_OutboxMessage_Decided")
+                        .HasFilter("\"State\" >= 4");
+
                     b.HasIndex(new[] { "DueAt", "SequenceNumber" }, "IX_OutboxMessage_Due")
-                        .HasFilter("\"DueAt\" IS NOT NULL");
+                        .HasFilter("\"State\" = 0 AND \"DueAt\" IS NOT NULL");
 
                     b.HasIndex(new[] { "Partition", "KeyHash" }, "IX_OutboxMessage_Holds")
                         .HasFilter("\"Holds\" = TRUE");
+
+                    b.HasIndex(new[] { "DueAt", "SequenceNumber" }, "IX_OutboxMessage_Prepared")
+                        .HasFilter("\"State\" = 3");
 
                     b.HasIndex(new[] { "Partition", "SequenceNumber" }, "IX_OutboxMessage_Ready")
                         .HasFilter("\"State\" = 0 AND \"DueAt\" IS NULL");

@@ -21,6 +21,7 @@ public abstract class SqlTextSuite
         var dialect = host.Services.GetRequiredService<OutboxStore<ShopDb>>().Dialect;
 
         var different = Statements(new MessageStatements(dialect)).Concat(Statements(new LeaseStatements(dialect))).Concat(Statements(new InboxStatements(dialect)))
+            .Concat(Statements(new HalfStatements(dialect)))
             .Append((Name: "SqlDialect.Statistics", Sql: dialect.Statistics))
             .Where(s => !IsApproved(database.Name, s.Name, s.Sql)).Select(s => s.Name).ToList();
 

@@ -1,3 +1,3 @@
 SELECT min("DueAt"), (SELECT count(*) FROM "OutboxReplica") FROM "OutboxMessage"
-WHERE "DueAt" IS NOT NULL
+WHERE "State" = 0 AND "DueAt" IS NOT NULL
   AND "Partition" = ANY(@partitions)

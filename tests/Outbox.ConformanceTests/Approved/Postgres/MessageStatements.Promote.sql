@@ -1,7 +1,7 @@
 UPDATE "OutboxMessage" SET "DueAt" = NULL, "Holds" = FALSE
-WHERE "DueAt" <= @now AND "SequenceNumber" IN (
+WHERE "State" = 0 AND "DueAt" <= @now AND "SequenceNumber" IN (
   SELECT "SequenceNumber" FROM "OutboxMessage"
-  WHERE "DueAt" <= @now AND "Partition" = ANY(@partitions)
+  WHERE "State" = 0 AND "DueAt" <= @now AND "Partition" = ANY(@partitions)
   ORDER BY "DueAt", "SequenceNumber"
   LIMIT @limit FOR UPDATE SKIP LOCKED)
 RETURNING "Partition", "SequenceNumber"

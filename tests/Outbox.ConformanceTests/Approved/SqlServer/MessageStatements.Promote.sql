@@ -1,7 +1,7 @@
 UPDATE [OutboxMessage] WITH (READCOMMITTEDLOCK, READPAST) SET [DueAt] = NULL, [Holds] = 0
 OUTPUT inserted.[Partition], inserted.[SequenceNumber]
-WHERE [DueAt] <= @now AND [SequenceNumber] IN (
+WHERE [State] = 0 AND [DueAt] <= @now AND [SequenceNumber] IN (
   SELECT [SequenceNumber] FROM [OutboxMessage] WITH (READCOMMITTEDLOCK, READPAST)
-  WHERE [DueAt] <= @now AND [Partition] IN (SELECT v FROM OPENJSON(@partitions) WITH (v bigint '$'))
+  WHERE [State] = 0 AND [DueAt] <= @now AND [Partition] IN (SELECT v FROM OPENJSON(@partitions) WITH (v bigint '$'))
   ORDER BY [DueAt], [SequenceNumber]
   OFFSET 0 ROWS FETCH NEXT @limit ROWS ONLY)

@@ -1,7 +1,7 @@
 UPDATE "OutboxMessage" SET "DueAt" = NULL, "Holds" = FALSE
-WHERE "DueAt" <= @now AND "SequenceNumber" IN (
+WHERE "State" = 0 AND "DueAt" <= @now AND "SequenceNumber" IN (
   SELECT "SequenceNumber" FROM "OutboxMessage"
-  WHERE "DueAt" <= @now AND "Partition" IN (SELECT value FROM json_each(@partitions))
+  WHERE "State" = 0 AND "DueAt" <= @now AND "Partition" IN (SELECT value FROM json_each(@partitions))
   ORDER BY "DueAt", "SequenceNumber"
   LIMIT @limit)
 RETURNING "Partition", "SequenceNumber"

@@ -1,0 +1,1 @@
+SELECT "State" FROM "OutboxMessage" WHERE "SequenceNumber" = @id

@@ -1,0 +1,2 @@
+UPDATE "OutboxMessage" SET "State" = 5, "ClosedAt" = @now, "Body" = @empty, "Size" = 0
+WHERE "State" = 0 AND "SequenceNumber" IN (SELECT value FROM json_each(@ids))
