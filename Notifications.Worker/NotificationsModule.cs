@@ -1,5 +1,7 @@
+using FluentValidation;
 using MassTransit;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using ServiceDefaults;
 
 namespace Notifications;
@@ -16,6 +18,9 @@ public static class NotificationsModule
         builder.AddDatabase<NotificationsDb, NotificationsSqlite, NotificationsPostgres>("Notifications");
         builder.Services.AddScoped<IStartStep, RegisterDefaultReceiver>();
         builder.Services.AddScoped<EventLog>();
+        builder.Services.AddFeed();
+        builder.Services.AddSingleton<IValidator<AcknowledgeMany>, AcknowledgeManyValidator>();
+        builder.Services.AddScoped<Acknowledge>();
         new AuthenticationBuilder(builder.Services)
             .AddScheme<AuthenticationSchemeOptions, ReceiverKeyAuthentication>(ReceiverKeyAuthentication.SchemeName, null);
         builder.Services.AddAuthorizationBuilder().AddPolicy(
@@ -29,6 +34,20 @@ public static class NotificationsModule
         bus.AddEventTypes();
     }
 
-    public static void MapNotifications(this IEndpointRouteBuilder routes) =>
-        routes.MapGroup("/v1").RequireAuthorization(ReceiverPolicy).MapNotificationLists();
+    public static void MapNotifications(this IEndpointRouteBuilder routes)
+    {
+        var own = routes.MapGroup("/v1").RequireAuthorization(ReceiverPolicy);
+        own.MapNotificationLists();
+        own.MapAcknowledging();
+    }
+
+    private static void AddFeed(this IServiceCollection services)
+    {
+        services.AddSingleton<FeedSignal>();
+        services.AddSingleton<WakeFeedOnCommit>();
+        services.AddScoped<FeedSequencer>();
+        services.AddScoped<FeedReader>();
+        services.AddHostedService<FeedSequencerService>();
+        services.AddSingleton(typeof(IDbContextOptionsConfiguration<>), typeof(WakeFeedConfiguration<>));
+    }
 }

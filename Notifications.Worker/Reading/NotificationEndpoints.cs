@@ -1,5 +1,4 @@
 using System.Security.Claims;
-using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using ServiceDefaults;
 
@@ -8,52 +7,53 @@ namespace Notifications;
 /// <summary>A receiver's own notifications. Those of others do not exist for it.</summary>
 internal static class NotificationEndpoints
 {
-    private const string List = "notifications";
+    private const int MaxAttempts = 500;
 
     public static void MapNotificationLists(this IEndpointRouteBuilder routes)
     {
+        routes.MapGet("/notifications", ReadFeed);
         routes.MapGet("/notifications/{id:guid}", Find);
-        routes.MapGet("/notifications", ReadPage);
+        routes.MapGet("/notifications/by-key/{type}/{**businessKey}", FindByKey);
+        routes.MapGet("/notifications/{id:guid}/attempts", ReadAttempts);
     }
 
-    private static async Task<IResult> Find(
+    public static IResult NotFound() => Problems.NotFound("There is no such notification for you.");
+
+    private static Task<Page<NotificationView>> ReadFeed(
+        [AsParameters] FeedRequest request, ClaimsPrincipal caller, FeedReader feed, CancellationToken cancellationToken) =>
+        feed.Read(caller.ReceiverId(), request.Read(), cancellationToken);
+
+    private static async Task<IResult> Find(Guid id, ClaimsPrincipal caller, NotificationsDb db, CancellationToken cancellationToken) =>
+        Answer(await db.Shown(caller.ReceiverId()).SingleOrDefaultAsync(s => s.Notification.Id == id, cancellationToken));
+
+    private static async Task<IResult> FindByKey(
+        string type, string businessKey, ClaimsPrincipal caller, NotificationsDb db, CancellationToken cancellationToken) =>
+        Answer(await db.Shown(caller.ReceiverId())
+            .SingleOrDefaultAsync(s => s.Event.Type == type && s.Event.BusinessKey == businessKey, cancellationToken));
+
+    private static async Task<IResult> ReadAttempts(
         Guid id, ClaimsPrincipal caller, NotificationsDb db, CancellationToken cancellationToken)
     {
-        var notification = await Of(caller, db).SingleOrDefaultAsync(n => n.Id == id, cancellationToken);
-        return notification is null
-            ? Problems.NotFound("There is no notification with this id for you.")
-            : TypedResults.Ok(NotificationView.Of(notification));
-    }
-
-    private static async Task<Page<NotificationView>> ReadPage(
-        [AsParameters] PageRequest request, ClaimsPrincipal caller, NotificationsDb db, CancellationToken cancellationToken)
-    {
-        var (after, limit) = request.Read(List);
-        var notifications = Of(caller, db);
-        if (after is not null)
+        var receiverId = caller.ReceiverId();
+        if (!await db.Notifications.AnyAsync(n => n.Id == id && n.ReceiverId == receiverId, cancellationToken))
         {
-            var at = new DateTime(after.Position, DateTimeKind.Utc);
-            notifications = notifications
-                .Where(n => n.CreatedAt > at || (n.CreatedAt == at && n.Id.CompareTo(after.Id) > 0));
+            return NotFound();
         }
 
-        var rows = await notifications.OrderBy(n => n.CreatedAt).ThenBy(n => n.Id)
-            .Take(limit + 1)
+        var deliveries = await db.Deliveries.AsNoTracking()
+            .Where(d => d.NotificationId == id)
+            .OrderBy(d => d.CreatedAt).ThenBy(d => d.Id)
             .ToListAsync(cancellationToken);
-        return Page.From(rows, limit, NotificationView.Of, last => new Cursor(last.CreatedAt.Ticks, last.Id), List);
+        var endpoints = deliveries.ToDictionary(d => d.Id, d => d.EndpointId);
+        var attempts = await db.Attempts.AsNoTracking()
+            .Where(a => endpoints.Keys.Contains(a.DeliveryId))
+            .OrderByDescending(a => a.StartedAt).ThenByDescending(a => a.Number)
+            .Take(MaxAttempts)
+            .ToListAsync(cancellationToken);
+        attempts.Reverse();
+        return TypedResults.Ok(new AttemptsView(
+            deliveries.ConvertAll(DeliveryView.Of), attempts.ConvertAll(a => AttemptView.Of(a, endpoints[a.DeliveryId]))));
     }
 
-    private static IQueryable<Notification> Of(ClaimsPrincipal caller, NotificationsDb db)
-    {
-        var receiverId = Guid.Parse(caller.FindFirstValue(ClaimTypes.NameIdentifier)!);
-        return db.Notifications.AsNoTracking().Include(n => n.Event).Where(n => n.ReceiverId == receiverId);
-    }
-}
-
-/// <summary>A notification as the API shows it.</summary>
-public sealed record NotificationView(
-    Guid Id, string Type, string BusinessKey, JsonElement? Data, DateTime OccurredAt, DateTime CreatedAt)
-{
-    public static NotificationView Of(Notification n) => new(
-        n.Id, n.Event.Type, n.Event.BusinessKey, EventBody.Data(n.Event.Body), n.Event.OccurredAt, n.CreatedAt);
+    private static IResult Answer(ShownNotification? found) => found is null ? NotFound() : TypedResults.Ok(found.View());
 }

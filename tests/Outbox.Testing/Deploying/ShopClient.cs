@@ -51,7 +51,7 @@ public sealed class ShopClient(Uri users, Uri points, Uri notifications, string 
             var page = await NotificationsAsync(after);
             found.AddRange(page.Items.Where(notification =>
                 string.Equals(notification.Type, "points.credited", StringComparison.Ordinal) && notification.Data.UserId == userId));
-            after = page.Next;
+            after = page.Items.Count < 100 ? null : page.Next;   // the feed goes on: it always has a next
         }
         while (after is not null);
         return found;

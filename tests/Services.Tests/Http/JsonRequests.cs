@@ -51,7 +51,7 @@ internal static class JsonRequests
             var items = page["items"]!.AsArray();
             items.Count.ShouldBeLessThanOrEqualTo(limit);
             values.AddRange(items.Select(item => item![field]!.ToString()));
-            next = page["next"]?.GetValue<string>();
+            next = items.Count < limit ? null : page["next"]?.GetValue<string>();   // a list that grows always has a next
         }
 
         return values;

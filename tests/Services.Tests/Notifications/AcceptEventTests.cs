@@ -26,7 +26,7 @@ public sealed class AcceptEventTests : ServiceTests<NotificationsDb>
         await Tell(NewId.NextGuid());
 
         var listed = (await Client.GetJson("/v1/notifications"))["items"]!.AsArray().ShouldHaveSingleItem()!;
-        listed.AsObject().Select(f => f.Key).ShouldBe(["id", "type", "businessKey", "data", "occurredAt", "createdAt"]);
+        listed.AsObject().Select(f => f.Key).ShouldBe(["id", "type", "businessKey", "data", "occurredAt", "createdAt", "status", "acknowledgedAt"]);
         listed["type"]!.GetValue<string>().ShouldBe("points.credited");
         listed["businessKey"]!.GetValue<string>().ShouldBe(credited.BusinessKey);
         listed["occurredAt"]!.GetValue<string>().ShouldBe("2026-01-02T03:04:05Z");
@@ -80,6 +80,7 @@ public sealed class AcceptEventTests : ServiceTests<NotificationsDb>
         }
 
         await App.Received.WaitForCount(5);
+        await App.Numbered();
 
         var keys = await Client.ReadAll("/v1/notifications", 2, "businessKey");
         keys.Order(StringComparer.Ordinal).ShouldBe(["key0", "key1", "key2", "key3", "key4"]);
@@ -94,6 +95,7 @@ public sealed class AcceptEventTests : ServiceTests<NotificationsDb>
         }
 
         (await App.Received.WaitForCount(messageIds.Length)).ShouldAllBe(message => message.Fault == null);
+        await App.Numbered();
     }
 
     private async Task NotifiedOnce()

@@ -1,0 +1,90 @@
+using System.Net;
+using System.Net.Http.Headers;
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Notifications;
+
+namespace Services.Tests;
+
+/// <summary>What a receiver may ask of its feed, and how it is refused.</summary>
+public sealed class FeedFilterTests : ServiceTests<NotificationsDb>
+{
+    public FeedFilterTests() => Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Keys.Receiver);
+
+    [Theory]
+    [InlineData("", "k0 k1 k2 k3 k4 k5")]
+    [InlineData("type=topup.succeeded", "k1 k3 k5")]
+    [InlineData("type=nothing", "")]
+    [InlineData("status=held", "k0")]
+    [InlineData("status=pending", "k1")]
+    [InlineData("status=exhausted", "k2 k3")]
+    [InlineData("status=delivered", "k4")]
+    [InlineData("status=acknowledged", "k5")]
+    [InlineData("acknowledged=true", "k5")]
+    [InlineData("acknowledged=false&type=topup.succeeded", "k1 k3")]
+    [InlineData("limit=2", "k0 k1")]
+    public async Task It_is_filtered(string query, string expected)
+    {
+        await Store(0);
+        await Store(1, DeliveryState.Pending, DeliveryState.Delivered);
+        await Store(2, DeliveryState.Exhausted);
+        await Store(3, DeliveryState.Delivered, DeliveryState.Exhausted);
+        await Store(4, DeliveryState.Delivered);
+        await Store(5, DeliveryState.Acknowledged);
+        await App.Numbered();
+
+        var page = await Client.GetJson($"/v1/notifications?{query}");
+
+        string.Join(' ', page["items"]!.AsArray().Select(item => item!["businessKey"])).ShouldBe(expected);
+        page["next"]!.GetValue<string>().ShouldNotBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("status=Held", "status")]
+    [InlineData("status=2", "status")]
+    [InlineData("acknowledged=yes", "acknowledged")]
+    [InlineData("limit=251", "limit")]
+    [InlineData("limit=0", "limit")]
+    [InlineData("wait=21", "wait")]
+    [InlineData("wait=-1", "wait")]
+    [InlineData("after=nonsense", "after")]
+    public async Task What_it_cannot_be_asked_is_named(string query, string field) =>
+        (await (await Client.GetAsync($"/v1/notifications?{query}")).ShouldBeProblem(HttpStatusCode.BadRequest, "validation"))
+            .Fields().ShouldBe([field]);
+
+    [Fact]
+    public async Task A_notification_is_found_by_its_key()
+    {
+        await Store(0);
+
+        var found = await Client.GetJson("/v1/notifications/by-key/points.credited/k0");
+
+        found["businessKey"]!.GetValue<string>().ShouldBe("k0");
+        (await Client.GetJson($"/v1/notifications/{found["id"]}")).ToJsonString().ShouldBe(found.ToJsonString());
+        await (await Client.GetAsync("/v1/notifications/by-key/topup.succeeded/k0")).ShouldBeProblem(HttpStatusCode.NotFound, "not-found");
+        await (await Client.GetAsync("/v1/notifications/by-key/points.credited/k1")).ShouldBeProblem(HttpStatusCode.NotFound, "not-found");
+    }
+
+    [Fact]
+    public async Task Its_attempts_are_told_in_their_order()
+    {
+        var id = await Store(0, DeliveryState.Exhausted);
+        await App.InDb(async db =>
+        {
+            var delivery = await db.Deliveries.SingleAsync();
+            var at = new DateTime(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc);
+            db.Attempts.Add(new DeliveryAttempt { DeliveryId = delivery.Id, Number = 2, StartedAt = at.AddSeconds(5), Outcome = AttemptOutcome.TimedOut, Error = "no answer" });
+            db.Attempts.Add(new DeliveryAttempt { DeliveryId = delivery.Id, Number = 1, StartedAt = at, Outcome = AttemptOutcome.Refused, StatusCode = 500, Answer = "no" });
+            return await db.SaveChangesAsync();
+        });
+
+        var answer = await Client.GetJson($"/v1/notifications/{id}/attempts");
+
+        answer["deliveries"]!.AsArray().ShouldHaveSingleItem()!["status"]!.GetValue<string>().ShouldBe("exhausted");
+        string.Join(' ', answer["items"]!.AsArray().Select(a => $"{a!["number"]}:{a["outcome"]}:{a["statusCode"]}")).ShouldBe("1:refused:500 2:timedOut:");
+        await (await Client.GetAsync($"/v1/notifications/{NewId.NextGuid()}/attempts")).ShouldBeProblem(HttpStatusCode.NotFound, "not-found");
+    }
+
+    private Task<Guid> Store(int number, params DeliveryState[] deliveries) => App.StoreNotification(
+        $"k{number}", number % 2 == 0 ? "points.credited" : "topup.succeeded", deliveries);
+}

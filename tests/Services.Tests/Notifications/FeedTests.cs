@@ -1,0 +1,178 @@
+using System.Net.Http.Headers;
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Notifications;
+using Outbox.Testing;
+
+namespace Services.Tests;
+
+/// <summary>A receiver that polls from its cursor misses nothing, whatever commits when.</summary>
+public abstract class FeedTests(Func<Task<TestDatabase>> create) : IAsyncLifetime
+{
+    private TestDatabase? database;
+    private ServiceApp<NotificationsDb>? app;
+    private HttpClient? client;
+
+    private ServiceApp<NotificationsDb> App => app!;
+
+    private HttpClient Client => client!;
+
+    protected TestDatabase Database => database!;
+
+    [SkippableFact]
+    public async Task What_is_committed_late_is_read_late_and_not_skipped()
+    {
+        await using var late = new Writing(App);
+        await late.Begin("late");   // its rows are older than all that follow
+
+        // SQLite has one writer at a time: there, what follows waits, and nothing can be committed before.
+        if (Database.Name != "Sqlite")
+        {
+            await Write("early");
+            (await Keys("")).ShouldBe(["early"]);
+        }
+
+        var (_, cursor) = await ReadOn("");
+        await late.Commit();
+        await App.Numbered();
+
+        (await Keys(cursor)).ShouldBe(["late"]);
+    }
+
+    [SkippableFact]
+    public async Task Who_polls_while_many_write_reads_each_once()
+    {
+        var written = Task.WhenAll(Enumerable.Range(0, 8).Select(async writer =>
+        {
+            for (var i = 0; i < 10; i++)
+            {
+                await Write($"{writer}-{i}");
+            }
+        }));
+        List<string> read = [];
+        for (var cursor = ""; read.Count < 80 || !written.IsCompleted;)
+        {
+            (var keys, cursor) = await ReadOn(cursor, wait: 1);
+            read.AddRange(keys);
+            (read.Count <= 80).ShouldBeTrue(string.Join(' ', read));
+        }
+
+        await written;
+        read.Order(StringComparer.Ordinal).ShouldBe(
+            Enumerable.Range(0, 8).SelectMany(writer => Enumerable.Range(0, 10).Select(i => $"{writer}-{i}")).Order(StringComparer.Ordinal));
+    }
+
+    [SkippableFact]
+    public async Task Several_sequencers_give_every_row_a_number_of_its_own()
+    {
+        await App.InDb(async db =>
+        {
+            var receiverId = await db.Receivers.Select(r => r.Id).SingleAsync();
+            for (var i = 0; i < 300; i++)
+            {
+                db.Notifications.Add(Writing.Row($"key{i}", receiverId));
+            }
+
+            return await db.SaveChangesAsync();
+        });
+
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(async _ =>
+        {
+            await using var scope = App.Services.CreateAsyncScope();
+            await scope.ServiceProvider.GetRequiredService<FeedSequencer>().RunOnce(CancellationToken.None);
+        }));
+
+        var positions = await App.InDb(db => db.Notifications.Select(n => n.Position!.Value).ToListAsync());
+        positions.Order().ShouldBe(Enumerable.Range(1, 300).Select(n => (long)n));
+        (await App.InDb(db => db.FeedCounters.SingleAsync())).Last.ShouldBe(300);
+    }
+
+    [SkippableFact]
+    public async Task Who_waits_is_answered_when_there_is_something()
+    {
+        var (_, cursor) = await ReadOn("");
+        var waiting = ReadOn(cursor, wait: 20);
+        await Write("news");
+
+        var (keys, next) = await waiting;
+
+        keys.ShouldBe(["news"]);
+        next.ShouldNotBe(cursor, StringComparer.Ordinal);
+    }
+
+    [SkippableFact]
+    public async Task An_empty_answer_too_says_where_to_go_on()
+    {
+        var (keys, cursor) = await ReadOn("", wait: 1);
+        keys.ShouldBeEmpty();
+        await Write("first");
+
+        (await Keys(cursor)).ShouldBe(["first"]);
+    }
+
+    public async Task InitializeAsync()
+    {
+        database = await create();
+        app = new ServiceApp<NotificationsDb>(database);
+        client = app.CreateClient();
+        client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Services.Tests.Keys.Receiver);
+    }
+
+    public async Task DisposeAsync()
+    {
+        await (app?.DisposeAsync() ?? ValueTask.CompletedTask);
+        await (database?.DisposeAsync() ?? ValueTask.CompletedTask);
+    }
+
+    private async Task Write(string key)
+    {
+        await using var writing = new Writing(App);
+        await writing.Begin(key);
+        await writing.Commit();
+    }
+
+    private async Task<List<string>> Keys(string cursor)
+    {
+        await App.Numbered();
+        return (await ReadOn(cursor)).Keys;
+    }
+
+    private async Task<(List<string> Keys, string Next)> ReadOn(string cursor, int wait = 0)
+    {
+        var page = await Client.GetJson($"/v1/notifications?after={cursor}&wait={wait}");
+        return (
+            [.. page["items"]!.AsArray().Select(item => item!["businessKey"]!.GetValue<string>())],
+            page["next"]!.GetValue<string>());
+    }
+
+    /// <summary>A transaction that stores a notification for the receiver <c>default</c> and stays open until told.</summary>
+    private sealed class Writing(ServiceApp<NotificationsDb> app) : IAsyncDisposable
+    {
+        private readonly AsyncServiceScope scope = app.Services.CreateAsyncScope();
+
+        private NotificationsDb Db => scope.ServiceProvider.GetRequiredService<NotificationsDb>();
+
+        public static Notifications.Notification Row(string key, Guid receiverId) => new()
+        {
+            Id = NewId.NextGuid(),
+            ReceiverId = receiverId,
+            Event = new BusinessEvent { Id = NewId.NextGuid(), Type = "points.credited", BusinessKey = key },
+        };
+
+        public async Task Begin(string key)
+        {
+            await Db.Database.BeginTransactionAsync();
+            Db.Notifications.Add(Row(key, await Db.Receivers.Select(r => r.Id).SingleAsync()));
+            await Db.SaveChangesAsync();
+        }
+
+        public Task Commit() => Db.Database.CommitTransactionAsync();
+
+        public ValueTask DisposeAsync() => scope.DisposeAsync();
+    }
+}
+
+public sealed class FeedOnSqliteTests() : FeedTests(() => Task.FromResult(TestDatabase.Sqlite()));
+
+public sealed class FeedOnPostgresTests() : FeedTests(TestDatabase.PostgresAsync);
