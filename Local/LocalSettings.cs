@@ -5,6 +5,7 @@ using Microsoft.Extensions.Configuration.Memory;
 using Notifications;
 using ServiceDefaults;
 using Simulators;
+using Users;
 
 namespace Local;
 
@@ -40,6 +41,7 @@ internal static class LocalSettings
             ["ConnectionStrings:Notifications"] = data.Database("notifications"),
             ["ConnectionStrings:RabbitMq"] = null,
             [SimulatorsModule.Folder] = data.Folder,
+            [PaymentsSetting.Address] = $"http://localhost:{port}/simulators/payments",
             [ApiKey.Setting] = data.ReceiverKey,
             [EncryptionKeys.Current] = data.EncryptionKey,
         });

@@ -17,6 +17,15 @@ internal static class Tour
                    -d '{"userName":"ada","email":"ada@example.com"}'
               curl {{address}}/users
               curl {{address}}/accounts/<the user's id>
+
+            Buy points, from a payment provider that is simulated:
+
+              curl -i {{address}}/users/<the user's id>/top-ups -H 'Content-Type: application/json' -d '{"amount":500}'
+              curl {{address}}/users/<the user's id>/top-ups
+              curl {{address}}/simulators/payments/total
+
+            And what a receiver is told of it all:
+
               curl {{address}}/v1/notifications -H 'Authorization: Bearer {{data.ReceiverKey}}'
 
             Stop it with Ctrl+C, or as rudely as you like: nothing is lost.

@@ -20,7 +20,7 @@ public sealed class StoredAnswer
     public required string Location { get; init; }
 
     /// <summary>The body, byte for byte.</summary>
-    public required string Body { get; init; }
+    public required string Body { get; set; }
 
     public DateTime ExpiresAt { get; init; }
 }

@@ -8,11 +8,14 @@ public abstract class UsersDb(DbContextOptions options) : DbContext(options)
 {
     public DbSet<User> Users => Set<User>();
 
+    public DbSet<TopUp> TopUps => Set<TopUp>();
+
     public DbSet<StoredAnswer> StoredAnswers => Set<StoredAnswer>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {
         modelBuilder.ApplyConfiguration(new UserTable());
+        modelBuilder.ApplyConfiguration(new TopUpTable());
         modelBuilder.ApplyConfiguration(new StoredAnswerTable());
         modelBuilder.AddTransactionalOutboxEntities();
     }

@@ -4,9 +4,11 @@ using ServiceDefaults;
 namespace Users;
 
 /// <summary>Forgets answers whose day is over, in batches so small that no request waits for them.</summary>
-public sealed class ExpiredAnswers(UsersDb db, TimeProvider time)
+public sealed class ExpiredAnswers(UsersDb db, TimeProvider time) : IChore
 {
     internal const int Batch = 500;
+
+    static TimeSpan IChore.Period => TimeSpan.FromMinutes(10);
 
     /// <summary>Deletes all that have expired.</summary>
     /// <returns>How many there were.</returns>
@@ -27,31 +29,6 @@ public sealed class ExpiredAnswers(UsersDb db, TimeProvider time)
         while (deleted == Batch);
         return total;
     }
-}
 
-/// <summary>Does it every few minutes.</summary>
-internal sealed partial class ExpiredAnswersService(
-    IServiceScopeFactory scopes, TimeProvider time, ILogger<ExpiredAnswersService> logger) : BackgroundService
-{
-    private static readonly TimeSpan Period = TimeSpan.FromMinutes(10);
-
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(Period, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                await using var scope = scopes.CreateAsyncScope();
-                await scope.ServiceProvider.GetRequiredService<ExpiredAnswers>().Delete(stoppingToken);
-            }
-            catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
-            {
-                Failed(logger, Period, exception);
-            }
-        }
-    }
-
-    [LoggerMessage(1, LogLevel.Warning, "Expired answers could not be deleted; the next attempt is in {Period}")]
-    private static partial void Failed(ILogger logger, TimeSpan period, Exception exception);
+    Task IChore.Do(CancellationToken cancellationToken) => Delete(cancellationToken);
 }

@@ -66,4 +66,13 @@ internal sealed record IdempotencyKey(string? Key, string RequestHash)
             });
         }
     }
+
+    /// <summary>Keeps another answer instead, to the same request; the one before must be of this <paramref name="db"/>.</summary>
+    public void ReplaceAnswer(UsersDb db, Answer answer)
+    {
+        if (Key is not null)
+        {
+            db.StoredAnswers.Local.Single(stored => stored.Key == Key).Body = answer.Body;
+        }
+    }
 }

@@ -12,6 +12,10 @@ internal static class Scale
 
     public static int Kills => Soak ? 40 : 10;
 
+    public static int TopUps => Soak ? 500 : 100;
+
+    public static int TopUpKills => Soak ? 20 : 4;
+
     public static TimeSpan BrokerOutage => TimeSpan.FromSeconds(Soak ? 30 : 10);
 
     /// <summary>Longer than the lease of 10 s.</summary>

@@ -18,16 +18,27 @@ public partial class TourTests
         // A command may go on in a second line.
         var text = string.Join('\n', local.Replica.Process.Output.Values).Replace("\\\n", "", StringComparison.Ordinal);
         var commands = text.Split('\n').Where(line => line.StartsWith("  curl ", StringComparison.Ordinal)).ToList();
-        commands.Count.ShouldBe(4);
+        commands.Count.ShouldBe(7);
 
         (await TypeAsync(commands[0])).ShouldContain("201 Created");
         var users = await TypeAsync(commands[1]);
         users.ShouldContain("\"userName\":\"ada\"");
 
         var id = AnId().Match(users).Value;
-        await Eventually.Holds(async () =>
-            (await TypeAsync(commands[2].Replace("<the user's id>", id, StringComparison.Ordinal))).ShouldContain("\"balance\":100"));
-        await Eventually.Holds(async () => (await TypeAsync(commands[3])).ShouldContain($"welcome:{id}"));
+        commands = commands.ConvertAll(command => command.Replace("<the user's id>", id, StringComparison.Ordinal));
+        var (account, topUp, topUps, total, told) = (commands[2], commands[3], commands[4], commands[5], commands[6]);
+        await Eventually.Holds(async () => (await TypeAsync(account)).ShouldContain("\"balance\":100"));
+
+        var bought = await TypeAsync(topUp);
+        bought.ShouldContain("202 Accepted");
+        bought.ShouldContain("\"state\":\"succeeded\"");
+        await Eventually.Holds(async () => (await TypeAsync(account)).ShouldContain("\"balance\":600"));
+        (await TypeAsync(topUps)).ShouldContain("\"state\":\"succeeded\"");
+
+        (await TypeAsync(total)).ShouldContain("\"total\":500");
+
+        await Eventually.Holds(async () => (await TypeAsync(told)).ShouldContain($"welcome:{id}"));
+        await Eventually.Holds(async () => (await TypeAsync(told)).ShouldContain("top-up:"));
     }
 
     private static Task<string> TypeAsync(string command) => ChildProcess.RunAsync("/bin/sh", ["-c", command]);

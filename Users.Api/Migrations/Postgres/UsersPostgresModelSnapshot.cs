@@ -217,6 +217,35 @@ namespace Users.Migrations.Postgres
                     b.ToTable("StoredAnswer", (string)null);
                 });
 
+            modelBuilder.Entity("Users.TopUp", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid");
+
+                    b.Property<long>("Amount")
+                        .HasColumnType("bigint");
+
+                    b.Property<Guid>("MessageId")
+                        .HasColumnType("uuid");
+
+                    b.Property<DateTime>("StartedAt")
+                        .HasColumnType("timestamp with time zone");
+
+                    b.Property<int>("State")
+                        .HasColumnType("integer");
+
+                    b.Property<Guid>("UserId")
+                        .HasColumnType("uuid");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("State", "StartedAt");
+
+                    b.HasIndex("UserId", "StartedAt", "Id");
+
+                    b.ToTable("TopUp", (string)null);
+                });
+
             modelBuilder.Entity("Users.User", b =>
                 {
                     b.Property<Guid>("Id")
@@ -256,6 +285,15 @@ namespace Users.Migrations.Postgres
                         .WithMany()
                         .HasForeignKey("Owner")
                         .OnDelete(DeleteBehavior.SetNull);
+                });
+
+            modelBuilder.Entity("Users.TopUp", b =>
+                {
+                    b.HasOne("Users.User", null)
+                        .WithMany()
+                        .HasForeignKey("UserId")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired();
                 });
 #pragma warning restore 612, 618
         }

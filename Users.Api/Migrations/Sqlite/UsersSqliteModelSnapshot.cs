@@ -210,6 +210,35 @@ namespace Users.Migrations.Sqlite
                     b.ToTable("StoredAnswer", (string)null);
                 });
 
+            modelBuilder.Entity("Users.TopUp", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .HasColumnType("TEXT");
+
+                    b.Property<long>("Amount")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<Guid>("MessageId")
+                        .HasColumnType("TEXT");
+
+                    b.Property<DateTime>("StartedAt")
+                        .HasColumnType("TEXT");
+
+                    b.Property<int>("State")
+                        .HasColumnType("INTEGER");
+
+                    b.Property<Guid>("UserId")
+                        .HasColumnType("TEXT");
+
+                    b.HasKey("Id");
+
+                    b.HasIndex("State", "StartedAt");
+
+                    b.HasIndex("UserId", "StartedAt", "Id");
+
+                    b.ToTable("TopUp", (string)null);
+                });
+
             modelBuilder.Entity("Users.User", b =>
                 {
                     b.Property<Guid>("Id")
@@ -249,6 +278,15 @@ namespace Users.Migrations.Sqlite
                         .WithMany()
                         .HasForeignKey("Owner")
                         .OnDelete(DeleteBehavior.SetNull);
+                });
+
+            modelBuilder.Entity("Users.TopUp", b =>
+                {
+                    b.HasOne("Users.User", null)
+                        .WithMany()
+                        .HasForeignKey("UserId")
+                        .OnDelete(DeleteBehavior.Restrict)
+                        .IsRequired();
                 });
 #pragma warning restore 612, 618
         }
