@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Configuration.Memory;
 using Notifications;
+using Notifications.Sending;
 using ServiceDefaults;
 using Simulators;
 using Users;
@@ -44,6 +45,8 @@ internal static class LocalSettings
             [PaymentsSetting.Address] = $"http://localhost:{port}/simulators/payments",
             [ApiKey.Setting] = data.ReceiverKey,
             [EncryptionKeys.Current] = data.EncryptionKey,
+            [AllowedDestinations.NetworksSetting] = "127.0.0.0/8,::1/128",   // its own merchant is on this machine
+            [AllowedDestinations.PortsSetting] = "1-65535",
         });
     }
 

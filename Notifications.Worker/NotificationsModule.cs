@@ -2,6 +2,7 @@ using FluentValidation;
 using MassTransit;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.EntityFrameworkCore.Infrastructure;
+using Notifications.Delivering;
 using ServiceDefaults;
 
 namespace Notifications;
@@ -21,6 +22,7 @@ public static class NotificationsModule
         builder.Services.AddFeed();
         builder.Services.AddSingleton<IValidator<AcknowledgeMany>, AcknowledgeManyValidator>();
         builder.Services.AddScoped<Acknowledge>();
+        builder.AddDelivering();
         new AuthenticationBuilder(builder.Services)
             .AddScheme<AuthenticationSchemeOptions, ReceiverKeyAuthentication>(ReceiverKeyAuthentication.SchemeName, null);
         builder.Services.AddAuthorizationBuilder().AddPolicy(
@@ -32,6 +34,7 @@ public static class NotificationsModule
     {
         bus.AddServiceOutbox<NotificationsDb>();
         bus.AddEventTypes();
+        bus.AddDelivering();
     }
 
     public static void MapNotifications(this IEndpointRouteBuilder routes)

@@ -46,6 +46,9 @@ public sealed class WebhookEndpoint
     /// <summary>No attempt begins before this time, on any replica.</summary>
     public DateTime? ThrottledUntil { get; set; }
 
+    /// <summary>With a rate limit: when the next attempt may begin, on any replica.</summary>
+    public DateTime? RateSlotAt { get; set; }
+
     /// <summary>
     /// Counts changes, for <c>ETag</c>. Raised by whoever changes the address, a setting, a secret or the state, but not by
     /// throttling.
@@ -95,6 +98,7 @@ internal sealed class WebhookEndpointTable : IEntityTypeConfiguration<WebhookEnd
         endpoint.Property(e => e.DisabledReason).HasMaxLength(WebhookEndpoint.MaxDisabledReason);
         endpoint.Property(e => e.Version).IsConcurrencyToken();
         endpoint.Property(e => e.ThrottledUntil).IsUtc();
+        endpoint.Property(e => e.RateSlotAt).IsUtc();
         endpoint.Property(e => e.PreviousSecretUntil).IsUtc();
         endpoint.Property(e => e.CreatedAt).IsUtc();
         endpoint.Property(e => e.UpdatedAt).IsUtc();

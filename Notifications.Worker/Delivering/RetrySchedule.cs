@@ -6,6 +6,12 @@ public static class RetrySchedule
     /// <summary>The one that an endpoint has unless it chooses another.</summary>
     public const string Standard = "standard";
 
+    /// <summary>How much later than its schedule says an attempt may begin: so that what failed together does not come back together.</summary>
+    public const double Jitter = 0.2;
+
+    /// <summary>How much longer than its schedule says a receiver may ask to be left alone.</summary>
+    public static readonly TimeSpan MostAsked = TimeSpan.FromHours(2);
+
     /// <summary>The schedules to choose from, by name.</summary>
     public static IReadOnlyDictionary<string, TimeSpan[]> Presets { get; } = new Dictionary<string, TimeSpan[]>(StringComparer.Ordinal)
     {
@@ -15,6 +21,25 @@ public static class RetrySchedule
         ["svix"] = Seconds(0, 5, 300, 1800, 7200, 18_000, 36_000, 36_000),
         ["demo"] = Seconds(0, 1, 1, 2, 2, 3, 3, 5),
     };
+
+    /// <summary>How long to wait after an attempt that failed; null when it was the last.</summary>
+    /// <param name="name">The schedule.</param>
+    /// <param name="step">Where the attempt stood in it, from 0.</param>
+    /// <param name="asked">What the receiver said in <c>Retry-After</c>.</param>
+    /// <param name="chance">A number from 0 to 1, by chance.</param>
+    public static TimeSpan? After(string name, int step, TimeSpan? asked, double chance)
+    {
+        var schedule = Presets.GetValueOrDefault(name) ?? Presets[Standard];
+        if (step + 1 >= schedule.Length)
+        {
+            return null;
+        }
+
+        var pause = schedule[step + 1];
+        var wait = pause * (1 + (Jitter * chance));
+        var honoured = asked < pause + MostAsked ? asked.Value : asked is null ? TimeSpan.Zero : pause + MostAsked;
+        return honoured > wait ? honoured : wait;
+    }
 
     private static TimeSpan[] Seconds(params int[] seconds) => [.. seconds.Select(s => TimeSpan.FromSeconds(s))];
 }

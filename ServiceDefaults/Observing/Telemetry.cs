@@ -21,7 +21,7 @@ internal sealed class Telemetry(ResourceBuilder resource) : IHostedLifecycleServ
             .Build();
         metrics = Sdk.CreateMeterProviderBuilder()
             .SetResourceBuilder(resource)
-            .AddMeter("Microsoft.AspNetCore.*", "System.Net.Http", "System.Runtime", "Npgsql", "MassTransit", "Outbox")
+            .AddMeter("Microsoft.AspNetCore.*", "System.Net.Http", "System.Runtime", "Npgsql", "MassTransit", "Outbox", "Notifications")
             .AddOtlpExporter()
             .Build();
         return Task.CompletedTask;

@@ -315,6 +315,9 @@ namespace Notifications.Migrations.Postgres
                     b.Property<int?>("RateLimit")
                         .HasColumnType("integer");
 
+                    b.Property<DateTime?>("RateSlotAt")
+                        .HasColumnType("timestamp with time zone");
+
                     b.Property<Guid>("ReceiverId")
                         .HasColumnType("uuid");
 

@@ -310,6 +310,9 @@ namespace Notifications.Migrations.Sqlite
                     b.Property<int?>("RateLimit")
                         .HasColumnType("INTEGER");
 
+                    b.Property<DateTime?>("RateSlotAt")
+                        .HasColumnType("TEXT");
+
                     b.Property<Guid>("ReceiverId")
                         .HasColumnType("TEXT");
 

@@ -1,0 +1,146 @@
+using System.Security.Cryptography;
+using Notifications.Sending;
+using Polly.CircuitBreaker;
+
+namespace Notifications.Delivering;
+
+/// <summary>
+/// One attempt: take the delivery, call the endpoint, write down what came of it. The call is made in no transaction; whoever
+/// dies in between leaves a lease that ends.
+/// </summary>
+internal sealed class Attempting(
+    DeliveryRows rows, EndpointLanes lanes, WebhookClient client, SecretBox box, DeliverySettings settings, TimeProvider time, DeliveryMetrics metrics,
+    ILogger<Attempting> logger)
+{
+    // Clocks differ a little, and a wake-up that came too early would not come again before the sweeper.
+    private static readonly TimeSpan Early = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+
+    private DateTime Now => time.GetUtcNow().UtcDateTime;
+
+    /// <summary>Makes the attempt that a wake-up is about, if it is still wanted, is due, and can begin now.</summary>
+    public async Task Run(WakeDelivery wake, CancellationToken cancellationToken)
+    {
+        if (await rows.Load(wake, cancellationToken) is not { } work || work.NextAttemptAt > Now + Early)
+        {
+            return;
+        }
+
+        if (work.Endpoint.State != EndpointState.Active)
+        {
+            await rows.Hold(work, cancellationToken);
+            return;
+        }
+
+        var lane = lanes.Of(work.Endpoint.Id);
+        var notBefore = Later(work.Endpoint.ThrottledUntil, work.Endpoint.RateLimit is null ? null : work.Endpoint.RateSlotAt);
+        if (notBefore > Now || !lanes.TryEnter(lane))
+        {
+            await Park(work, lane.Park(notBefore, work.Endpoint.RateLimit), "busy", cancellationToken);
+            return;
+        }
+
+        var started = time.GetTimestamp();
+        var isMade = false;
+        try
+        {
+            isMade = await Enter(work, lane, cancellationToken);
+        }
+        finally
+        {
+            lanes.Leave(lane, isMade ? time.GetElapsedTime(started) : null);
+        }
+    }
+
+    private async Task<bool> Enter(DeliveryWork work, EndpointLane lane, CancellationToken cancellationToken)
+    {
+        if (work.Endpoint.RateLimit is { } rate && !await rows.TakeRateSlot(work.Endpoint, cancellationToken))
+        {
+            await Park(work, lane.Park(null, rate), "rate", cancellationToken);
+            return false;
+        }
+
+        try
+        {
+            return await lane.Circuit.ExecuteAsync(async token => await Attempt(work, token), cancellationToken) is not null;
+        }
+        catch (BrokenCircuitException open)
+        {
+            await Park(work, lane.Park(Now + open.RetryAfter, work.Endpoint.RateLimit), "circuit", cancellationToken);
+            return false;
+        }
+    }
+
+    private async Task<Verdict?> Attempt(DeliveryWork work, CancellationToken cancellationToken)
+    {
+        if (!await rows.Take(work, cancellationToken))
+        {
+            return null;
+        }
+
+        var (startedAt, started) = (Now, time.GetTimestamp());
+        var answer = await Call(work, startedAt, cancellationToken);
+        var verdict = Verdict.Of(answer, work.Endpoint, work.Step, Now, Random.Shared.NextDouble());
+        var exchange = new Exchange(startedAt, time.GetElapsedTime(started), answer, verdict);
+        var counted = await Record(work, exchange, startedAt + settings.Lease, cancellationToken);
+        metrics.Made(verdict.Outcome, exchange.Took, counted);
+        logger.Made(work.NotificationId, work.Endpoint.Id, work.Attempt, verdict.Outcome, answer.StatusCode, verdict.State);
+        return verdict;
+    }
+
+    private async Task<WebhookAnswer> Call(DeliveryWork work, DateTime now, CancellationToken cancellationToken)
+    {
+        if (work.Body is null)
+        {
+            return new WebhookAnswer(AttemptOutcome.Refused, Error: "The event's body is not kept any more.");
+        }
+
+        WebhookRequest request;
+        try
+        {
+            request = work.Write(box, now);
+        }
+        catch (CryptographicException exception)
+        {
+            // An operator's mistake; mended, the later attempts succeed.
+            return new WebhookAnswer(AttemptOutcome.Forbidden, Error: exception.Message);
+        }
+
+        return await client.Send(request, cancellationToken);
+    }
+
+    /// <summary>A database that is away for a moment must not cost a receiver the same call again: the lease is there to be used.</summary>
+    private async Task<bool> Record(DeliveryWork work, Exchange exchange, DateTime until, CancellationToken cancellationToken)
+    {
+        for (var pause = FirstPause; ; pause *= 2)
+        {
+            try
+            {
+                if (exchange.Verdict.ThrottledUntil is { } throttled)
+                {
+                    await rows.Throttle(work.Endpoint, throttled, cancellationToken);
+                }
+
+                if (exchange.Verdict.Outcome == AttemptOutcome.Gone)
+                {
+                    await rows.Disable(work.Endpoint, exchange.Verdict.Error!, cancellationToken);
+                }
+
+                return await rows.Record(work, exchange, cancellationToken);
+            }
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested && Now + pause < until)
+            {
+                logger.CannotRecord(work.NotificationId, work.Endpoint.Id, work.Attempt, exception);
+                await Task.Delay(pause, time, cancellationToken);
+            }
+        }
+    }
+
+    private Task Park(DeliveryWork work, DateTime until, string reason, CancellationToken cancellationToken)
+    {
+        metrics.Parked(reason);
+        return rows.Park(work, until, cancellationToken);
+    }
+
+    private static DateTime? Later(DateTime? one, DateTime? other) => one > other || other is null ? one : other;
+}

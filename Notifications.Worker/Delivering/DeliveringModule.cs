@@ -1,0 +1,26 @@
+using MassTransit;
+using Notifications.Sending;
+
+namespace Notifications.Delivering;
+
+/// <summary>The delivering: attempts, when they are woken, and the sweeper for when they are not.</summary>
+internal static class DeliveringModule
+{
+    public static void AddDelivering(this WebApplicationBuilder builder)
+    {
+        var settings = DeliverySettings.Read(builder.Configuration);
+        var allowed = new AllowedDestinations(
+            builder.Configuration[AllowedDestinations.NetworksSetting], builder.Configuration[AllowedDestinations.PortsSetting]);
+        builder.Services.AddSingleton(settings);
+        builder.Services.AddSingleton(allowed);
+        builder.Services.AddSingleton(services => new WebhookClient(allowed, settings.Timeout, services.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton<EndpointLanes>();
+        builder.Services.AddSingleton<DeliveryMetrics>();
+        builder.Services.AddScoped<DeliveryRows>();
+        builder.Services.AddScoped<Attempting>();
+        builder.Services.AddScoped<Sweeper>();
+        builder.Services.AddHostedService<SweeperService>();
+    }
+
+    public static void AddDelivering(this IBusRegistrationConfigurator bus) => bus.AddConsumer<Deliver, DeliverDefinition>();
+}

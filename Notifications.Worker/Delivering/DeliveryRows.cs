@@ -1,0 +1,165 @@
+using System.Text;
+using Microsoft.EntityFrameworkCore;
+using Notifications.Sending;
+using Outbox;
+
+namespace Notifications.Delivering;
+
+/// <summary>
+/// What the delivering reads and writes. Each change compares the state and the attempt's number: of two that want the same
+/// one, the second changes nothing and learns of it.
+/// </summary>
+internal sealed class DeliveryRows(NotificationsDb db, IOutbox<NotificationsDb> outbox, DeliverySettings settings, TimeProvider time)
+{
+    private DateTime Now => time.GetUtcNow().UtcDateTime;
+
+    /// <summary>The delivery, if it still waits for this attempt.</summary>
+    public Task<DeliveryWork?> Load(WakeDelivery wake, CancellationToken cancellationToken) => (
+        from delivery in db.Deliveries
+        where delivery.Id == wake.DeliveryId && delivery.Attempt == wake.Attempt && delivery.State == DeliveryState.Pending
+        join notification in db.Notifications on delivery.NotificationId equals notification.Id
+        join endpoint in db.Endpoints on delivery.EndpointId equals endpoint.Id
+        select new DeliveryWork(
+            delivery.Id, delivery.Attempt, delivery.Step, delivery.NextAttemptAt, notification.Id, notification.Event.Body, notification.Event.TraceParent, endpoint))
+        .AsNoTracking().SingleOrDefaultAsync(cancellationToken);
+
+    /// <summary>The endpoint is not active: the delivery waits until it is.</summary>
+    public Task Hold(DeliveryWork work, CancellationToken cancellationToken) => Waiting(work).ExecuteUpdateAsync(
+        set => set.SetProperty(d => d.State, DeliveryState.Held).SetProperty(d => d.NextAttemptAt, (DateTime?)null).SetProperty(d => d.UpdatedAt, Now),
+        cancellationToken);
+
+    /// <summary>The attempt cannot begin now: it is woken again at that time.</summary>
+    public Task Park(DeliveryWork work, DateTime until, CancellationToken cancellationToken) => InTransaction(async () =>
+    {
+        var parked = await Waiting(work).Where(d => d.NextAttemptAt == work.NextAttemptAt)
+            .ExecuteUpdateAsync(set => set.SetProperty(d => d.NextAttemptAt, until), cancellationToken);
+        if (parked > 0)
+        {
+            await outbox.Schedule(WakeDelivery.Address, new WakeDelivery(work.Id, work.Attempt), until, cancellationToken);
+        }
+
+        return parked > 0;
+    }, cancellationToken);
+
+    /// <summary>The attempt begins, and is this replica's for the lease.</summary>
+    /// <returns>Whether it is: another one may have been faster.</returns>
+    public async Task<bool> Take(DeliveryWork work, CancellationToken cancellationToken)
+    {
+        var now = Now;
+        return await Waiting(work).ExecuteUpdateAsync(
+            set => set
+                .SetProperty(d => d.State, DeliveryState.Delivering)
+                .SetProperty(d => d.LeaseUntil, now + settings.Lease)
+                .SetProperty(d => d.NextAttemptAt, (DateTime?)null)
+                .SetProperty(d => d.UpdatedAt, now),
+            cancellationToken) > 0;
+    }
+
+    /// <summary>Takes the endpoint's next place in its rate, among all replicas.</summary>
+    /// <returns>Whether there was one now.</returns>
+    public async Task<bool> TakeRateSlot(WebhookEndpoint endpoint, CancellationToken cancellationToken)
+    {
+        var (now, gap, seen) = (Now, TimeSpan.FromSeconds(1.0 / endpoint.RateLimit!.Value), endpoint.RateSlotAt);
+        if (seen > now)
+        {
+            return false;
+        }
+
+        // Kept by up to a gap, so that somebody who comes a little late costs the endpoint no place.
+        var next = seen > now - gap ? seen.Value + gap : now + gap;
+        return await db.Endpoints.Where(e => e.Id == endpoint.Id && e.RateSlotAt == seen)
+            .ExecuteUpdateAsync(set => set.SetProperty(e => e.RateSlotAt, next), cancellationToken) > 0;
+    }
+
+    /// <summary>Leaves an endpoint alone until a time. Not a part of the outcome: it is true whoever made the attempt.</summary>
+    public Task Throttle(WebhookEndpoint endpoint, DateTime until, CancellationToken cancellationToken) =>
+        db.Endpoints.Where(e => e.Id == endpoint.Id && (e.ThrottledUntil == null || e.ThrottledUntil < until))
+            .ExecuteUpdateAsync(set => set.SetProperty(e => e.ThrottledUntil, until), cancellationToken);
+
+    /// <summary>Disables an endpoint that is gone for good.</summary>
+    public Task Disable(WebhookEndpoint endpoint, string reason, CancellationToken cancellationToken) =>
+        db.Endpoints.Where(e => e.Id == endpoint.Id && e.State == EndpointState.Active && e.Version == endpoint.Version)
+            .ExecuteUpdateAsync(
+                set => set
+                    .SetProperty(e => e.State, EndpointState.Disabled)
+                    .SetProperty(e => e.DisabledReason, reason)
+                    .SetProperty(e => e.Version, e => e.Version + 1)
+                    .SetProperty(e => e.UpdatedAt, Now),
+                cancellationToken);
+
+    /// <summary>Writes down what came of an attempt, with the wake-up of the next one, all or nothing.</summary>
+    /// <returns>Whether it counted: an acknowledgement, a resend or the end of the lease may have come first.</returns>
+    public Task<bool> Record(DeliveryWork work, Exchange exchange, CancellationToken cancellationToken) => InTransaction(async () =>
+    {
+        var (now, verdict) = (Now, exchange.Verdict);
+        var next = verdict.State is DeliveryState.Pending or DeliveryState.Held ? work.Attempt + 1 : work.Attempt;
+        var step = verdict.State == DeliveryState.Pending ? work.Step + 1 : work.Step;
+        var recorded = await db.Deliveries
+            .Where(d => d.Id == work.Id && d.Attempt == work.Attempt && d.State == DeliveryState.Delivering)
+            .ExecuteUpdateAsync(
+                set => set
+                    .SetProperty(d => d.State, verdict.State)
+                    .SetProperty(d => d.Attempt, next)
+                    .SetProperty(d => d.Step, step)
+                    .SetProperty(d => d.NextAttemptAt, verdict.NextAttemptAt)
+                    .SetProperty(d => d.LeaseUntil, (DateTime?)null)
+                    .SetProperty(d => d.UpdatedAt, now),
+                cancellationToken);
+        if (recorded == 0)
+        {
+            return false;
+        }
+
+        db.Attempts.Add(exchange.Row(work));
+        if (verdict.NextAttemptAt is { } due)
+        {
+            await outbox.Schedule(WakeDelivery.Address, new WakeDelivery(work.Id, next), due, cancellationToken);
+        }
+
+        return true;
+    }, cancellationToken);
+
+    private IQueryable<Delivery> Waiting(DeliveryWork work) =>
+        db.Deliveries.Where(d => d.Id == work.Id && d.Attempt == work.Attempt && d.State == DeliveryState.Pending);
+
+    private async Task<bool> InTransaction(Func<Task<bool>> work, CancellationToken cancellationToken)
+    {
+        db.ChangeTracker.Clear();   // a try before this one may have failed
+        db.Database.AutoSavepointsEnabled = false;
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        if (!await work())
+        {
+            return false;
+        }
+
+        await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
+        return true;
+    }
+}
+
+/// <summary>An attempt that was made.</summary>
+/// <param name="StartedAt">When.</param>
+/// <param name="Took">How long it took.</param>
+/// <param name="Answer">What came back.</param>
+/// <param name="Verdict">What follows from it.</param>
+internal sealed record Exchange(DateTime StartedAt, TimeSpan Took, WebhookAnswer Answer, Verdict Verdict)
+{
+    /// <summary>The attempt as it is kept.</summary>
+    public DeliveryAttempt Row(DeliveryWork work) => new()
+    {
+        DeliveryId = work.Id,
+        Number = work.Attempt,
+        StartedAt = StartedAt,
+        DurationMilliseconds = (int)Took.TotalMilliseconds,
+        Outcome = Verdict.Outcome,
+        StatusCode = Answer.StatusCode,
+        Answer = Answer.Body is { Length: > 0 } body ? Text(body) : null,
+        Error = Verdict.Error is { Length: > DeliveryAttempt.MaxError } error ? error[..DeliveryAttempt.MaxError] : Verdict.Error,
+        NextAttemptAt = Verdict.NextAttemptAt,
+    };
+
+    // A text column takes no zeros.
+    private static string Text(byte[] body) =>
+        Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, DeliveryAttempt.MaxAnswer))).Replace('\0', '\uFFFD');
+}

@@ -1,0 +1,266 @@
+using Microsoft.AspNetCore.Http;
+using Microsoft.EntityFrameworkCore;
+using Notifications;
+using Notifications.Sending;
+using Outbox.Testing;
+
+namespace Services.Tests;
+
+/// <summary>From what happened to the receiver's answer, on every database, over real HTTP.</summary>
+public abstract class DeliveringSuite(Func<Task<TestDatabase>> create) : IAsyncLifetime
+{
+    private TestDatabase? database;
+    private Notifier? notifier;
+
+    internal Notifier Notifier => notifier ??= Start();
+
+    public async Task InitializeAsync() => database = await create();
+
+    public async Task DisposeAsync()
+    {
+        await (notifier?.DisposeAsync() ?? ValueTask.CompletedTask);
+        await (database?.DisposeAsync() ?? ValueTask.CompletedTask);
+    }
+
+    internal Notifier Start(params (string Key, string Value)[] settings) =>
+        notifier = new Notifier(database!, settings.ToDictionary(s => $"Delivery:{s.Key}", s => (string?)s.Value, StringComparer.Ordinal));
+
+    [SkippableFact]
+    public async Task A_receiver_that_fails_five_times_and_then_works_is_told_once_in_six_attempts()
+    {
+        var count = 0;
+        await using var server = await HookServer.Start((_, http) => Answer(http, ++count <= 5 ? 500 : 200, "thanks"));
+        await Notifier.AddEndpoint(server.Url);
+
+        var id = await Notifier.TellOne();
+
+        await Notifier.Becomes(id, DeliveryState.Delivered);
+        server.Requests.Count.ShouldBe(6);
+        server.Requests.Values.Select(r => r.WebhookId).Distinct(StringComparer.Ordinal).Count().ShouldBe(1);
+        server.Requests.Values.Select(r => r.Body).ShouldAllBe(b => b.SequenceEqual(server.Requests.Values[0].Body));
+        var attempts = await Notifier.Attempts(id);
+        attempts.Select(a => a.Number).ShouldBe([1, 2, 3, 4, 5, 6]);
+        attempts.Select(a => a.StatusCode).ShouldBe([500, 500, 500, 500, 500, 200]);
+        attempts.Take(5).ShouldAllBe(a => a.Outcome == AttemptOutcome.Refused && a.NextAttemptAt > a.StartedAt);
+        (attempts[5].Outcome, attempts[5].Answer, attempts[5].NextAttemptAt).ShouldBe((AttemptOutcome.Delivered, "thanks", null));
+        for (var i = 1; i < 6; i++)
+        {
+            attempts[i].StartedAt.ShouldBeGreaterThanOrEqualTo(attempts[i - 1].NextAttemptAt!.Value, "never early");
+        }
+    }
+
+    [SkippableFact]
+    public async Task A_receiver_that_never_works_is_given_up_at_the_end_of_its_schedule_and_not_forgotten()
+    {
+        await using var server = await HookServer.Start((_, http) => Answer(http, 500));
+        await Notifier.AddEndpoint(server.Url);
+
+        var id = await Notifier.TellOne();
+
+        var delivery = await Notifier.Becomes(id, DeliveryState.Exhausted);
+        (delivery.NextAttemptAt, delivery.LeaseUntil).ShouldBe((null, null));
+        server.Requests.Count.ShouldBe(8);
+        (await Notifier.Attempts(id)).Count.ShouldBe(8);
+    }
+
+    [SkippableFact]
+    public async Task What_is_sent_is_signed_with_both_keys_during_a_rotation_and_bears_the_trace()
+    {
+        await using var server = await HookServer.Start();
+        byte[] before = [.. Notifier.Key.Reverse()];
+        var endpoint = await Notifier.AddEndpoint(server.Url);
+        var sealedKey = Notifier.Seal(endpoint, before);
+        await Notifier.ChangeEndpoint(endpoint, set => set
+            .SetProperty(e => e.PreviousSecret, sealedKey)
+            .SetProperty(e => e.PreviousSecretUntil, TimeProvider.System.GetUtcNow().UtcDateTime.AddHours(1)));
+        var id = await Notifier.TellOne();
+        await Notifier.Becomes(id, DeliveryState.Delivered);
+
+        var request = server.Requests.Values.ShouldHaveSingleItem();
+        request.WebhookId.ShouldBe((await Notifier.Delivery(id)).NotificationId.ToString());
+        request.Headers["webhook-signature"].ShouldBe(
+            WebhookSignature.Sign(request.WebhookId, long.Parse(request.Headers["webhook-timestamp"]), request.Body, [Notifier.Key, before]));
+        var stored = await Notifier.App.InDb(db => db.Events.SingleAsync());
+        request.Body.ShouldBe(stored.Body);
+        request.Headers.GetValueOrDefault("traceparent").ShouldBe(stored.TraceParent);
+    }
+
+    [SkippableFact]
+    public async Task An_endpoint_that_is_gone_is_disabled_and_its_deliveries_wait_until_it_is_resumed()
+    {
+        var status = 410;
+        await using var server = await HookServer.Start((_, http) => Answer(http, status));
+        var endpoint = await Notifier.AddEndpoint(server.Url);
+
+        var first = await Notifier.TellOne();
+        await Notifier.Becomes(first, DeliveryState.Held);
+        var second = await Notifier.TellOne();
+
+        var disabled = await Notifier.Endpoint(endpoint);
+        (disabled.State, disabled.Version).ShouldBe((EndpointState.Disabled, 2));
+        disabled.DisabledReason.ShouldNotBeNull().ShouldContain("410");
+        await Notifier.Becomes(second, DeliveryState.Held);
+        server.Requests.Count.ShouldBe(1);
+
+        status = 200;
+        await Notifier.ChangeEndpoint(endpoint, set => set.SetProperty(e => e.State, EndpointState.Active));
+        await Notifier.Becomes(first, DeliveryState.Delivered);
+        await Notifier.Becomes(second, DeliveryState.Delivered);
+        (await Notifier.Attempts(first)).Select(a => a.Outcome).ShouldBe([AttemptOutcome.Gone, AttemptOutcome.Delivered]);
+    }
+
+    [SkippableFact]
+    public async Task A_receiver_that_asks_for_a_pause_gets_it_for_all_that_it_is_told()
+    {
+        var count = 0;
+        await using var server = await HookServer.Start((_, http) =>
+        {
+            http.Response.Headers.RetryAfter = "3";
+            return Answer(http, ++count == 1 ? 429 : 200);
+        });
+        var endpoint = await Notifier.AddEndpoint(server.Url);
+
+        var first = await Notifier.TellOne();
+        await server.Requests.WaitForCount(1);
+        var until = (await Eventually.Get(() => Notifier.Endpoint(endpoint), e => e.ThrottledUntil is not null)).ThrottledUntil!.Value;
+        var second = await Notifier.TellOne();
+        await Notifier.Becomes(first, DeliveryState.Delivered);
+        await Notifier.Becomes(second, DeliveryState.Delivered);
+
+        server.Requests.Count.ShouldBe(3);
+        (await Notifier.Attempts(first))[1].StartedAt.ShouldBeGreaterThanOrEqualTo(until);
+        (await Notifier.Attempts(second)).ShouldHaveSingleItem().StartedAt.ShouldBeGreaterThanOrEqualTo(until);
+    }
+
+    [SkippableFact]
+    public async Task What_comes_while_an_endpoint_is_paused_is_told_when_it_is_resumed_at_its_rate()
+    {
+        await using var server = await HookServer.Start();
+        var endpoint = await Notifier.AddEndpoint(server.Url, e => (e.State, e.RateLimit) = (EndpointState.Paused, 5));
+        for (var i = 0; i < 12; i++)
+        {
+            await Notifier.Tell();
+        }
+
+        server.Requests.Count.ShouldBe(0);
+        await Notifier.ChangeEndpoint(endpoint, set => set.SetProperty(e => e.State, EndpointState.Active));
+
+        await server.Requests.WaitForCount(12);
+        await Eventually.Is(async () => await Notifier.App.InDb(db => db.Deliveries.AllAsync(d => d.State == DeliveryState.Delivered)));
+        var starts = (await Notifier.App.InDb(db => db.Attempts.Select(a => a.StartedAt).ToListAsync())).Order().ToList();
+        for (var i = 6; i < starts.Count; i++)
+        {
+            (starts[i] - starts[i - 6]).ShouldBeGreaterThan(TimeSpan.FromSeconds(0.9), "never more than its rate in a second");
+        }
+    }
+
+    [SkippableFact]
+    public async Task An_acknowledgement_during_an_attempt_stays()
+    {
+        var (asked, go) = (new Signal(), new Signal());
+        await using var server = await HookServer.Start(async (_, http) =>
+        {
+            asked.Set();
+            await go.WaitAsync();
+            http.Response.StatusCode = 500;
+        });
+        await Notifier.AddEndpoint(server.Url);
+        var id = await Notifier.TellOne();
+        await asked.WaitAsync();
+
+        await Notifier.App.InDb(db => db.Deliveries.Where(d => d.Id == id).ExecuteUpdateAsync(set => set
+            .SetProperty(d => d.State, DeliveryState.Acknowledged).SetProperty(d => d.LeaseUntil, (DateTime?)null)));
+        var before = Notifier.App.Received.Count;
+        go.Set();
+
+        await Notifier.App.Received.WaitForCount(before + 1);   // the wake-up is done with
+        (await Notifier.Delivery(id)).State.ShouldBe(DeliveryState.Acknowledged);
+        (await Notifier.Attempts(id)).ShouldBeEmpty();
+    }
+
+    [SkippableFact]
+    public async Task A_resend_during_an_attempt_makes_one_chain()
+    {
+        var (asked, go, count) = (new Signal(), new Signal(), 0);
+        await using var server = await HookServer.Start(async (_, http) =>
+        {
+            if (Interlocked.Increment(ref count) == 1)
+            {
+                asked.Set();
+                await go.WaitAsync();
+                http.Response.StatusCode = 500;   // would start a second chain, were it counted
+            }
+        });
+        await Notifier.AddEndpoint(server.Url);
+        var id = await Notifier.TellOne();
+        await asked.WaitAsync();
+
+        await Notifier.Resend(id);
+        await Notifier.Becomes(id, DeliveryState.Delivered);
+        var before = Notifier.App.Received.Count;
+        go.Set();
+        await Notifier.App.Received.WaitForCount(before + 1);
+
+        (await Notifier.Attempts(id)).Select(a => (a.Number, a.Outcome)).ShouldBe([(2, AttemptOutcome.Delivered)]);
+        (await Notifier.Delivery(id)).State.ShouldBe(DeliveryState.Delivered);
+        server.Requests.Count.ShouldBe(2);
+    }
+
+    [SkippableFact]
+    public async Task A_receiver_that_hangs_delays_no_other_and_is_not_called_more_than_its_cap()
+    {
+        var (hanging, most, gate) = (0, 0, new Lock());
+        await using var slow = await HookServer.Start(async (_, http) =>
+        {
+            lock (gate)
+            {
+                most = Math.Max(most, ++hanging);
+            }
+
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, http.RequestAborted);
+        });
+        await using var quick = await HookServer.Start();
+        Start(("InFlightPerEndpoint", "3"), ("Timeout", "00:00:20"));
+        var dead = await Notifier.AddEndpoint(slow.Url);
+        var alive = await Notifier.AddEndpoint(quick.Url);
+        for (var i = 0; i < 20; i++)
+        {
+            await Notifier.Tell();
+        }
+
+        await quick.Requests.WaitForCount(20);
+
+        await Eventually.Is(async () => await Notifier.App.InDb(db => db.Deliveries.CountAsync(d => d.EndpointId == alive && d.State == DeliveryState.Delivered)) == 20);
+        most.ShouldBeLessThanOrEqualTo(3);
+        var states = await Notifier.App.InDb(db => db.Deliveries.Where(d => d.EndpointId == dead).Select(d => d.State).ToListAsync());
+        states.Count.ShouldBe(20);
+        states.ShouldAllBe(s => s == DeliveryState.Pending || s == DeliveryState.Delivering);
+    }
+
+    [SkippableFact]
+    public async Task A_name_that_leads_into_the_network_is_an_attempt_that_failed()
+    {
+        await using var server = await HookServer.Start();
+        Start(("AllowedNetworks", "10.9.9.0/24"));
+        await Notifier.AddEndpoint(new Uri($"http://localhost:{server.Port}/"));
+
+        var id = await Notifier.TellOne();
+
+        var attempt = (await Eventually.Get(() => Notifier.Attempts(id), attempts => attempts.Count > 0))[0];
+        (attempt.Outcome, attempt.StatusCode).ShouldBe((AttemptOutcome.Forbidden, null));
+        server.Requests.Count.ShouldBe(0);
+    }
+
+    private static async Task Answer(HttpContext http, int status, string? body = null)
+    {
+        http.Response.StatusCode = status;
+        if (body is not null)
+        {
+            await http.Response.WriteAsync(body);
+        }
+    }
+}
+
+public sealed class SqliteDeliveringTests() : DeliveringSuite(() => Task.FromResult(TestDatabase.Sqlite()));
+
+public sealed class PostgresDeliveringTests() : DeliveringSuite(TestDatabase.PostgresAsync);

@@ -1,0 +1,229 @@
+using System.Net;
+using Microsoft.AspNetCore.Http;
+using Notifications;
+using Notifications.Sending;
+using Outbox.Testing;
+
+namespace Services.Tests;
+
+/// <summary>The exchange with a server that a stranger has chosen, over real sockets.</summary>
+public sealed class WebhookClientTests
+{
+    private static readonly byte[] Body = """{"type":"test"}"""u8.ToArray();
+    private static readonly byte[] Key = [1, 2, 3];
+
+    [Fact]
+    public async Task The_bytes_are_sent_with_the_headers_of_the_specification()
+    {
+        await using var receiver = await HookServer.Start();
+        using var client = Client();
+
+        var answer = await client.Send(
+            new WebhookRequest(receiver.Url, "msg_1", Body, [Key], new Dictionary<string, string>(StringComparer.Ordinal) { ["X-Tenant"] = "north", ["Host"] = "internal" }, "00-trace"),
+            CancellationToken.None);
+
+        (answer.Failure, answer.StatusCode).ShouldBe((null, 204));
+        var request = receiver.Requests.Values.ShouldHaveSingleItem();
+        request.Body.ShouldBe(Body);
+        request.WebhookId.ShouldBe("msg_1");
+        request.Headers["webhook-signature"].ShouldBe(WebhookSignature.Sign("msg_1", long.Parse(request.Headers["webhook-timestamp"]), Body, [Key]));
+        request.Headers["content-type"].ShouldBe("application/json");
+        request.Headers["traceparent"].ShouldBe("00-trace");
+        request.Headers["X-Tenant"].ShouldBe("north");
+        request.Headers["Host"].ShouldStartWith("127.0.0.1");
+        request.Headers.ContainsKey("Accept-Encoding").ShouldBeFalse();
+        request.Headers.ContainsKey("Cookie").ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task Nothing_is_sent_to_an_address_that_must_not_be_called()
+    {
+        await using var receiver = await HookServer.Start();
+        using var client = new WebhookClient(new AllowedDestinations(ports: "1-65535"), TimeSpan.FromSeconds(10), TimeProvider.System);
+
+        (await client.Send(Request(receiver.Url), CancellationToken.None)).Failure.ShouldBe(AttemptOutcome.Forbidden);
+        (await client.Send(Request(new Uri($"http://localhost:{receiver.Port}/")), CancellationToken.None)).Failure.ShouldBe(AttemptOutcome.Forbidden);
+
+        receiver.Requests.Count.ShouldBe(0);
+    }
+
+    /// <summary>The name is harmless when the endpoint is made, and leads into the network when it is called.</summary>
+    [Fact]
+    public async Task A_name_that_changes_its_answer_gains_nothing()
+    {
+        await using var receiver = await HookServer.Start();
+        var answers = new Queue<IPAddress[]>([[IPAddress.Parse("1.1.1.1")], [IPAddress.Loopback], [IPAddress.Loopback]]);
+        using var client = new WebhookClient(
+            new AllowedDestinations(ports: "1-65535"), TimeSpan.FromSeconds(10), TimeProvider.System, (_, _) => Task.FromResult(answers.Dequeue()));
+        answers.Dequeue();
+
+        var answer = await client.Send(Request(new Uri($"http://rebound.example:{receiver.Port}/")), CancellationToken.None);
+
+        answer.Failure.ShouldBe(AttemptOutcome.Forbidden);
+        answer.Error.ShouldNotBeNull().ShouldContain("127.0.0.1");
+        answers.Count.ShouldBe(1, "one look-up a connection");
+        receiver.Requests.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Of_several_addresses_only_a_vetted_one_is_dialled()
+    {
+        await using var receiver = await HookServer.Start();
+        using var client = new WebhookClient(
+            new AllowedDestinations("127.0.0.2/32", "1-65535"), TimeSpan.FromSeconds(10), TimeProvider.System,
+            (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Loopback, IPAddress.Parse("127.0.0.2")]));
+
+        var answer = await client.Send(Request(new Uri($"http://two.example:{receiver.Port}/")), CancellationToken.None);
+
+        answer.Failure.ShouldBe(AttemptOutcome.Unreachable);   // nobody listens there
+        receiver.Requests.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Redirects_are_not_followed()
+    {
+        await using var receiver = await HookServer.Start((_, http) =>
+        {
+            http.Response.Redirect("/elsewhere");
+            return Task.CompletedTask;
+        });
+        using var client = Client();
+
+        (await client.Send(Request(receiver.Url), CancellationToken.None)).StatusCode.ShouldBe(302);
+
+        receiver.Requests.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task The_environments_proxy_is_not_used()
+    {
+        await using var proxy = await HookServer.Start();
+        await using var receiver = await HookServer.Start();
+        var before = HttpClient.DefaultProxy;
+        HttpClient.DefaultProxy = new WebProxy($"http://127.0.0.1:{proxy.Port}");
+        try
+        {
+            using var client = Client();
+            await client.Send(Request(receiver.Url), CancellationToken.None);
+        }
+        finally
+        {
+            HttpClient.DefaultProxy = before;
+        }
+
+        (proxy.Requests.Count, receiver.Requests.Count).ShouldBe((0, 1));
+    }
+
+    [Theory]
+    [InlineData("hang")]
+    [InlineData("drip")]
+    public async Task One_deadline_ends_an_answer_that_does_not_come_or_does_not_end(string mode)
+    {
+        await using var receiver = await HookServer.Start(async (_, http) =>
+        {
+            http.Response.StatusCode = 200;
+            while (!http.RequestAborted.IsCancellationRequested)
+            {
+                if (mode == "drip")
+                {
+                    await http.Response.WriteAsync("x", http.RequestAborted);
+                    await http.Response.Body.FlushAsync(http.RequestAborted);
+                }
+
+                await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, http.RequestAborted);
+            }
+        });
+        using var client = Client(TimeSpan.FromMilliseconds(400));
+
+        var answer = await client.Send(Request(receiver.Url), CancellationToken.None);
+
+        answer.Failure.ShouldBe(AttemptOutcome.TimedOut);
+        answer.StatusCode.ShouldBe(mode == "drip" ? 200 : null);
+    }
+
+    [Fact]
+    public async Task Of_an_answer_without_end_the_beginning_is_read()
+    {
+        await using var receiver = await HookServer.Start(async (_, http) =>
+        {
+            http.Response.StatusCode = 200;
+            var block = new byte[4096];
+            while (!http.RequestAborted.IsCancellationRequested)
+            {
+                await http.Response.Body.WriteAsync(block, http.RequestAborted);
+            }
+        });
+        using var client = Client();
+
+        var answer = await client.Send(Request(receiver.Url), CancellationToken.None);
+
+        (answer.Failure, answer.StatusCode, answer.Body!.Length).ShouldBe((null, 200, WebhookClient.MaxAnswer));
+    }
+
+    [Fact]
+    public async Task Compressed_answers_are_not_unpacked()
+    {
+        await using var receiver = await HookServer.Start(async (_, http) =>
+        {
+            http.Response.StatusCode = 200;
+            http.Response.Headers.ContentEncoding = "gzip";
+            await http.Response.Body.WriteAsync(new byte[] { 0x1f, 0x8b, 1, 2, 3 });
+        });
+        using var client = Client();
+
+        (await client.Send(Request(receiver.Url), CancellationToken.None)).Body.ShouldBe([0x1f, 0x8b, 1, 2, 3]);
+    }
+
+    [Fact]
+    public async Task A_server_that_is_not_there_is_an_answer_too()
+    {
+        var receiver = await HookServer.Start();
+        var url = receiver.Url;
+        await receiver.DisposeAsync();
+        using var client = Client();
+
+        var answer = await client.Send(Request(url), CancellationToken.None);
+
+        (answer.Failure, answer.StatusCode).ShouldBe((AttemptOutcome.Unreachable, null));
+        answer.Error.ShouldNotBeNullOrEmpty();
+    }
+
+    [Fact]
+    public async Task Who_gives_up_gets_no_answer()
+    {
+        var asked = new Signal();
+        await using var receiver = await HookServer.Start(async (_, http) =>
+        {
+            asked.Set();
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, http.RequestAborted);
+        });
+        using var client = Client();
+        using var stop = new CancellationTokenSource();
+
+        var sending = client.Send(Request(receiver.Url), stop.Token);
+        await asked.WaitAsync();
+        await stop.CancelAsync();
+
+        await Should.ThrowAsync<OperationCanceledException>(() => sending);
+    }
+
+    [Theory]
+    [InlineData("7", 7)]
+    [InlineData("Thu, 01 Jan 2026 00:01:00 GMT", 60)]
+    [InlineData("Wed, 31 Dec 2025 23:59:00 GMT", null)]
+    [InlineData("0", null)]
+    [InlineData("soon", null)]
+    public void Retry_after_is_seconds_or_a_date(string value, int? seconds)
+    {
+        using var response = new HttpResponseMessage();
+        response.Headers.TryAddWithoutValidation("Retry-After", value);
+
+        RetryAfter.Read(response.Headers.RetryAfter, new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero))
+            .ShouldBe(seconds is { } s ? TimeSpan.FromSeconds(s) : null);
+    }
+
+    private static WebhookClient Client(TimeSpan? timeout = null) =>
+        new(new AllowedDestinations("127.0.0.0/8", "1-65535"), timeout ?? TimeSpan.FromSeconds(30), TimeProvider.System);
+
+    private static WebhookRequest Request(Uri url) => new(url, "msg_1", Body, [Key]);
+}
