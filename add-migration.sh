@@ -7,7 +7,7 @@ dotnet tool restore > /dev/null
 for service in Users:Users.Api Points:Points.Worker Notifications:Notifications.Worker; do
   module=${service%%:*} project=${service#*:}
   dotnet build "$project" -v q --nologo
-  for database in Sqlite Postgres; do
+  for database in Sqlite Postgres SqlServer; do
     context=$module$database
     if dotnet ef migrations has-pending-model-changes --no-build --project "$project" --context "$context" > /dev/null 2>&1; then
       echo "$context: nothing has changed"

@@ -16,7 +16,7 @@ public static class NotificationsModule
     {
         _ = ApiKey.Configured(builder.Configuration);   // refused now, before anything is started
         builder.Services.AddSingleton(EncryptionKeys.Configured(builder.Configuration));
-        builder.AddDatabase<NotificationsDb, NotificationsSqlite, NotificationsPostgres>("Notifications");
+        builder.AddDatabase<NotificationsDb, NotificationsSqlite, NotificationsPostgres, NotificationsSqlServer>("Notifications");
         builder.Services.AddScoped<IStartStep, RegisterDefaultReceiver>();
         builder.Services.AddScoped<EventLog>();
         builder.Services.AddFeed();

@@ -9,7 +9,7 @@ public static class PointsModule
 {
     public static void AddPoints(this WebApplicationBuilder builder)
     {
-        builder.AddDatabase<PointsDb, PointsSqlite, PointsPostgres>("Points");
+        builder.AddDatabase<PointsDb, PointsSqlite, PointsPostgres, PointsSqlServer>("Points");
         builder.Services.AddScoped<Ledger>();
     }
 

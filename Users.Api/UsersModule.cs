@@ -10,7 +10,7 @@ public static class UsersModule
 {
     public static void AddUsers(this WebApplicationBuilder builder)
     {
-        builder.AddDatabase<UsersDb, UsersSqlite, UsersPostgres>("Users");
+        builder.AddDatabase<UsersDb, UsersSqlite, UsersPostgres, UsersSqlServer>("Users");
         builder.Services.AddSingleton<IValidator<RegisterUser>, RegisterUserValidator>();
         builder.Services.AddChore<ExpiredAnswers>();
         builder.AddPayments();

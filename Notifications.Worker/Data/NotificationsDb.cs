@@ -1,5 +1,6 @@
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
+using ServiceDefaults;
 
 namespace Notifications;
 
@@ -39,3 +40,8 @@ public abstract class NotificationsDb(DbContextOptions options) : DbContext(opti
 public sealed class NotificationsSqlite(DbContextOptions<NotificationsSqlite> options) : NotificationsDb(options);
 
 public sealed class NotificationsPostgres(DbContextOptions<NotificationsPostgres> options) : NotificationsDb(options);
+
+public sealed class NotificationsSqlServer(DbContextOptions<NotificationsSqlServer> options) : NotificationsDb(options)
+{
+    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) => configurationBuilder.CompareTextExactly();
+}

@@ -14,3 +14,9 @@ internal sealed class NotificationsPostgresDesign : IDesignTimeDbContextFactory<
 {
     public NotificationsPostgres CreateDbContext(string[] args) => new(new DbContextOptionsBuilder<NotificationsPostgres>().UseNpgsql().Options);
 }
+
+/// <inheritdoc cref="NotificationsSqliteDesign"/>
+internal sealed class NotificationsSqlServerDesign : IDesignTimeDbContextFactory<NotificationsSqlServer>
+{
+    public NotificationsSqlServer CreateDbContext(string[] args) => new(new DbContextOptionsBuilder<NotificationsSqlServer>().UseSqlServer().Options);
+}

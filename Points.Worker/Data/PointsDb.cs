@@ -1,5 +1,6 @@
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
+using ServiceDefaults;
 
 namespace Points;
 
@@ -21,3 +22,8 @@ public abstract class PointsDb(DbContextOptions options) : DbContext(options)
 public sealed class PointsSqlite(DbContextOptions<PointsSqlite> options) : PointsDb(options);
 
 public sealed class PointsPostgres(DbContextOptions<PointsPostgres> options) : PointsDb(options);
+
+public sealed class PointsSqlServer(DbContextOptions<PointsSqlServer> options) : PointsDb(options)
+{
+    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) => configurationBuilder.CompareTextExactly();
+}

@@ -14,3 +14,9 @@ internal sealed class PointsPostgresDesign : IDesignTimeDbContextFactory<PointsP
 {
     public PointsPostgres CreateDbContext(string[] args) => new(new DbContextOptionsBuilder<PointsPostgres>().UseNpgsql().Options);
 }
+
+/// <inheritdoc cref="PointsSqliteDesign"/>
+internal sealed class PointsSqlServerDesign : IDesignTimeDbContextFactory<PointsSqlServer>
+{
+    public PointsSqlServer CreateDbContext(string[] args) => new(new DbContextOptionsBuilder<PointsSqlServer>().UseSqlServer().Options);
+}

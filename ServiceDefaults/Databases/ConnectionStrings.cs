@@ -1,3 +1,4 @@
+using Microsoft.Data.SqlClient;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Configuration;
 using Npgsql;
@@ -31,6 +32,20 @@ internal static class ConnectionStrings
         {
             (null or "", _) => throw Refuse(key, expected, "it names no Host"),
             (_, null or "") => throw Refuse(key, expected, "it names no Database"),
+            _ => value,
+        };
+    }
+
+    public static string SqlServer(this IConfiguration configuration, string name)
+    {
+        const string expected = "such as 'Server=localhost;Database=users;User Id=sa;Password=...;TrustServerCertificate=true'";
+        var key = $"ConnectionStrings:{name}";
+        var value = configuration.Require(key, expected);
+        var parsed = Parse(key, expected, () => new SqlConnectionStringBuilder(value));
+        return (parsed.DataSource, parsed.InitialCatalog) switch
+        {
+            ("", _) => throw Refuse(key, expected, "it names no Server"),
+            (_, "") => throw Refuse(key, expected, "it names no Database"),
             _ => value,
         };
     }

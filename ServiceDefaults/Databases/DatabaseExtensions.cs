@@ -13,12 +13,14 @@ public static class DatabaseExtensions
     /// <typeparam name="TDb">The abstract context that the service's code asks for.</typeparam>
     /// <typeparam name="TSqlite">The one that holds the migrations for SQLite.</typeparam>
     /// <typeparam name="TPostgres">The one that holds the migrations for PostgreSQL.</typeparam>
+    /// <typeparam name="TSqlServer">The one that holds the migrations for SQL Server.</typeparam>
     /// <param name="builder">The service.</param>
     /// <param name="name">The connection string's name.</param>
-    public static void AddDatabase<TDb, TSqlite, TPostgres>(this WebApplicationBuilder builder, string name)
+    public static void AddDatabase<TDb, TSqlite, TPostgres, TSqlServer>(this WebApplicationBuilder builder, string name)
         where TDb : DbContext
         where TSqlite : TDb
         where TPostgres : TDb
+        where TSqlServer : TDb
     {
         switch (builder.Configuration.DatabaseProvider())
         {
@@ -28,9 +30,13 @@ public static class DatabaseExtensions
                     .UseSqlite(file)
                     .AddInterceptors(PatientSqlite.Instance));
                 break;
+            case DatabaseProvider.Postgres:
+                var postgres = builder.Configuration.Postgres(name);
+                builder.Services.AddDbContext<TDb, TPostgres>(options => options.UseNpgsql(postgres));
+                break;
             default:
-                var server = builder.Configuration.Postgres(name);
-                builder.Services.AddDbContext<TDb, TPostgres>(options => options.UseNpgsql(server));
+                var sqlServer = builder.Configuration.SqlServer(name);
+                builder.Services.AddDbContext<TDb, TSqlServer>(options => options.UseSqlServer(sqlServer));
                 break;
         }
 

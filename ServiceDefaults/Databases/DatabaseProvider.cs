@@ -10,27 +10,28 @@ public enum DatabaseProvider
 
     /// <summary>PostgreSQL 15 or later, for any number of replicas.</summary>
     Postgres,
+
+    /// <summary>SQL Server 2019 or later, for any number of replicas.</summary>
+    SqlServer,
 }
 
 /// <summary>Reads which database is meant.</summary>
 public static class DatabaseProviderSetting
 {
     private const string Key = "Database:Provider";
+    private const string Expected = "Sqlite, Postgres or SqlServer";
 
     /// <summary>The configured provider.</summary>
-    /// <exception cref="StartException">It is missing, unknown or not in this build.</exception>
+    /// <exception cref="StartException">It is missing or unknown.</exception>
     public static DatabaseProvider DatabaseProvider(this IConfiguration configuration)
     {
-        var value = configuration.Require(Key, "Sqlite or Postgres");
+        var value = configuration.Require(Key, Expected);
         return value.ToUpperInvariant() switch
         {
             "SQLITE" => ServiceDefaults.DatabaseProvider.Sqlite,
             "POSTGRES" => ServiceDefaults.DatabaseProvider.Postgres,
-            "SQLSERVER" => throw Refuse(value, ", which is not available in this build"),
-            _ => throw Refuse(value, ""),
+            "SQLSERVER" => ServiceDefaults.DatabaseProvider.SqlServer,
+            _ => throw new StartException($"{Settings.EnvironmentName(Key)} is '{value}': expected {Expected}."),
         };
     }
-
-    private static StartException Refuse(string value, string why) =>
-        new($"{Settings.EnvironmentName(Key)} is '{value}'{why}: expected Sqlite or Postgres.");
 }

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using Microsoft.Data.SqlClient;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
@@ -10,6 +11,8 @@ namespace ServiceDefaults;
 /// <param name="name">The connection string's name, for messages.</param>
 internal sealed class MigrateAtStart(DbContext db, TimeProvider time, string name) : IStartStep
 {
+    private const int SqlServerDuplicateDatabase = 1801;
+
     public async Task Run(CancellationToken cancellationToken)
     {
         try
@@ -30,18 +33,24 @@ internal sealed class MigrateAtStart(DbContext db, TimeProvider time, string nam
         await db.Database.MigrateAsync(cancellationToken);
     }
 
-    // EF's own lock on PostgreSQL is a table lock, which needs the database to exist: two replicas that both find none
-    // both create it, and the slower one is told that it exists by now.
+    // EF's own lock lies in the database, which has to exist for it: two replicas that both find none both create it, and
+    // the slower one is told that it exists by now.
     private async Task MigrateServer(CancellationToken cancellationToken)
     {
         try
         {
             await db.Database.MigrateAsync(cancellationToken);
         }
-        catch (PostgresException exception) when (
-            exception.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation)
+        catch (DbException exception) when (ExistsByNow(exception))
         {
             await db.Database.MigrateAsync(cancellationToken);
         }
     }
+
+    private static bool ExistsByNow(DbException exception) => exception switch
+    {
+        PostgresException postgres => postgres.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation,
+        SqlException sqlServer => sqlServer.Number == SqlServerDuplicateDatabase,
+        _ => false,
+    };
 }

@@ -1,5 +1,6 @@
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
+using ServiceDefaults;
 
 namespace Users;
 
@@ -24,3 +25,8 @@ public abstract class UsersDb(DbContextOptions options) : DbContext(options)
 public sealed class UsersSqlite(DbContextOptions<UsersSqlite> options) : UsersDb(options);
 
 public sealed class UsersPostgres(DbContextOptions<UsersPostgres> options) : UsersDb(options);
+
+public sealed class UsersSqlServer(DbContextOptions<UsersSqlServer> options) : UsersDb(options)
+{
+    protected override void ConfigureConventions(ModelConfigurationBuilder configurationBuilder) => configurationBuilder.CompareTextExactly();
+}

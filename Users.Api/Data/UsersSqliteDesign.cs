@@ -14,3 +14,9 @@ internal sealed class UsersPostgresDesign : IDesignTimeDbContextFactory<UsersPos
 {
     public UsersPostgres CreateDbContext(string[] args) => new(new DbContextOptionsBuilder<UsersPostgres>().UseNpgsql().Options);
 }
+
+/// <inheritdoc cref="UsersSqliteDesign"/>
+internal sealed class UsersSqlServerDesign : IDesignTimeDbContextFactory<UsersSqlServer>
+{
+    public UsersSqlServer CreateDbContext(string[] args) => new(new DbContextOptionsBuilder<UsersSqlServer>().UseSqlServer().Options);
+}

@@ -20,9 +20,10 @@ public sealed class ConfigurationErrorTests
     /// <summary>The service, its settings, and what the line must name.</summary>
     public static TheoryData<string, string[], string[]> Wrong => new()
     {
-        { "Users.Api", [], [Provider, "missing", "Sqlite or Postgres"] },
-        { "Users.Api", [$"{Provider}=Oracle"], [Provider, "Oracle", "Sqlite or Postgres"] },
-        { "Users.Api", [$"{Provider}=SqlServer"], [Provider, "SqlServer", "not available in this build"] },
+        { "Users.Api", [], [Provider, "missing", "Sqlite, Postgres or SqlServer"] },
+        { "Users.Api", [$"{Provider}=Oracle"], [Provider, "Oracle", "Sqlite, Postgres or SqlServer"] },
+        { "Users.Api", [$"{Provider}=SqlServer", $"{Users}=Server=localhost;Password=secret"], [Users, "no Database"] },
+        { "Users.Api", [$"{Provider}=SqlServer", $"{Users}=Server=127.0.0.1,1;Database=x;User Id=sa;Password=secret;Connect Timeout=1"], [Users, "could not be opened"] },
         { "Users.Api", [$"{Provider}=Sqlite"], [Users, "missing"] },
         { "Users.Api", [$"{Provider}=Sqlite", $"{Users}=nonsense"], [Users] },
         { "Users.Api", [$"{Provider}=Sqlite", $"{Users}=Data Source=:memory:"], [Users, "no file"] },

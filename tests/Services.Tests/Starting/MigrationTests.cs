@@ -11,8 +11,11 @@ public sealed class MigrationTests
     public static TheoryData<DbContext> Contexts =>
     [
         new UsersSqlite(Sqlite<UsersSqlite>()), new UsersPostgres(Postgres<UsersPostgres>()),
+        new UsersSqlServer(SqlServer<UsersSqlServer>()),
         new PointsSqlite(Sqlite<PointsSqlite>()), new PointsPostgres(Postgres<PointsPostgres>()),
+        new PointsSqlServer(SqlServer<PointsSqlServer>()),
         new NotificationsSqlite(Sqlite<NotificationsSqlite>()), new NotificationsPostgres(Postgres<NotificationsPostgres>()),
+        new NotificationsSqlServer(SqlServer<NotificationsSqlServer>()),
     ];
 
     [Theory]
@@ -31,4 +34,7 @@ public sealed class MigrationTests
 
     private static DbContextOptions<T> Postgres<T>()
         where T : DbContext => new DbContextOptionsBuilder<T>().UseNpgsql().Options;
+
+    private static DbContextOptions<T> SqlServer<T>()
+        where T : DbContext => new DbContextOptionsBuilder<T>().UseSqlServer().Options;
 }
