@@ -13,7 +13,7 @@ namespace Outbox;
 /// </para>
 /// <para>
 /// <see cref="CheckBackAnswer.RolledBack"/> because nothing was found needs a source that can be closed, so that the local
-/// work cannot succeed later: a provider's <em>void if absent</em>, or a marker in the other database.
+/// work cannot succeed later: a provider's <em>void if absent</em>, or <see cref="MarkerCheckBack{TOtherDbContext}"/>.
 /// Without one the answer is <see cref="CheckBackAnswer.Unknown"/>. A check that throws or takes too long is no answer: it
 /// is tried again, and does not count.
 /// </para>
@@ -26,6 +26,15 @@ public interface ICheckBack<in TMessage>
     /// <param name="message">The message as it was prepared. Its id is in the scope's <see cref="CheckBackContext"/>.</param>
     /// <param name="cancellationToken">Fires when the check has taken too long, or the process stops.</param>
     Task<CheckBackAnswer> Check(TMessage message, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// An operator decides (<see cref="IHalfMessages{TDbContext}"/>): here the business rows are made to agree. What is changed
+    /// in the scope's DbContext is saved with the decision, in one transaction. By default nothing is done.
+    /// </summary>
+    /// <param name="message">The message as it was prepared.</param>
+    /// <param name="decision"><see cref="CheckBackAnswer.Committed"/> or <see cref="CheckBackAnswer.RolledBack"/>.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task OperatorDecided(TMessage message, CheckBackAnswer decision, CancellationToken cancellationToken) => Task.CompletedTask;
 }
 
 /// <summary>What became of the local work of a half message.</summary>

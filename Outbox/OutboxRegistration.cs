@@ -1,5 +1,5 @@
+using System.Security.Cryptography;
 using System.Threading.Channels;
-using MassTransit;
 using Microsoft.EntityFrameworkCore;
 
 namespace Outbox;
@@ -15,7 +15,7 @@ internal abstract class OutboxRegistration(Type dbContextType, OutboxOptions opt
     public WakeUp WakeUp { get; } = new();
 
     /// <summary>This process, as the histories of half messages name it: the machine, and what tells two processes on it apart.</summary>
-    public string Replica { get; } = $"{Environment.MachineName}/{NewId.NextGuid().ToString("N")[..8]}";
+    public string Replica { get; } = $"{Environment.MachineName}/{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4))}";
 
     /// <summary>The partitions that this process relays now; replaced as a whole, never changed in place.</summary>
     public IReadOnlyList<int> OwnedPartitions { get; set; } = [];

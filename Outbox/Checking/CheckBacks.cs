@@ -1,4 +1,6 @@
 using MassTransit;
+using Microsoft.Extensions.DependencyInjection;
+using Outbox.Checking;
 
 namespace Outbox;
 
@@ -7,6 +9,8 @@ internal sealed class CheckBacks
 {
     private readonly List<CheckBack> _all = [];
     private readonly HashSet<Type> _declared = [];
+
+    public IReadOnlyList<CheckBack> All => _all;
 
     public bool Any => _all.Count > 0;
 
@@ -62,6 +66,15 @@ internal abstract class CheckBack(Type messageType, Type checkerType, OutboxOpti
     /// <summary>Built when first asked for: the defaults may be set after the check-back was added.</summary>
     public CheckBackOptions Options => field ??= Build();
 
+    /// <summary>Asks what became of the local work.</summary>
+    public abstract Task<CheckBackAnswer> Ask(IServiceProvider services, OutboxMessage row, CancellationToken cancellationToken);
+
+    /// <summary>Tells that an operator has decided, before it is saved.</summary>
+    public abstract Task Tell(IServiceProvider services, OutboxMessage row, CheckBackAnswer decision, CancellationToken cancellationToken);
+
+    /// <summary>Who answers, made for a scope.</summary>
+    public object Checker(IServiceProvider services) => services.GetRequiredService(CheckerType);
+
     private CheckBackOptions Build()
     {
         var options = new CheckBackOptions(defaults);
@@ -74,4 +87,13 @@ internal abstract class CheckBack(Type messageType, Type checkerType, OutboxOpti
 internal sealed class CheckBack<TMessage, TChecker>(OutboxOptions defaults, Action<CheckBackOptions>? configure)
     : CheckBack(typeof(TMessage), typeof(TChecker), defaults, configure)
     where TMessage : class
-    where TChecker : class, ICheckBack<TMessage>;
+    where TChecker : class, ICheckBack<TMessage>
+{
+    public override Task<CheckBackAnswer> Ask(IServiceProvider services, OutboxMessage row, CancellationToken cancellationToken)
+        => services.GetRequiredService<TChecker>().Check(Message(services, row), cancellationToken);
+
+    public override Task Tell(IServiceProvider services, OutboxMessage row, CheckBackAnswer decision, CancellationToken cancellationToken)
+        => ((ICheckBack<TMessage>)services.GetRequiredService<TChecker>()).OperatorDecided(Message(services, row), decision, cancellationToken);
+
+    private static TMessage Message(IServiceProvider services, OutboxMessage row) => services.GetRequiredService<MessageReader>().Read<TMessage>(row);
+}

@@ -5,10 +5,11 @@ namespace Outbox.Preparing;
 /// <param name="MessageId">The message.</param>
 /// <param name="IsCommit">Whether it is to be sent; otherwise it never is.</param>
 /// <param name="By">Which replica, or the operator's name.</param>
-internal sealed record Decision(long SequenceNumber, Guid MessageId, bool IsCommit, string By)
+/// <param name="How">How it came to the decision, where that is not by its producer.</param>
+internal sealed record Decision(long SequenceNumber, Guid MessageId, bool IsCommit, string By, string? How = null)
 {
     /// <summary>What is written into the history.</summary>
-    public HalfMessageEvent Event(DateTime now) => new(now, By, IsCommit ? HalfMessageEventKind.Committed : HalfMessageEventKind.RolledBack);
+    public HalfMessageEvent Event(DateTime now) => new(now, By, IsCommit ? HalfMessageEventKind.Committed : HalfMessageEventKind.RolledBack, How);
 
     /// <summary>The row was not prepared any more: passes when this very decision was made before.</summary>
     /// <param name="found">What the row says; <see langword="null"/> when it is gone.</param>

@@ -8,6 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
 using Outbox.Capturing;
+using Outbox.Checking;
 using Outbox.Databases;
 using Outbox.Operating;
 using Outbox.Preparing;
@@ -60,7 +61,6 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
     {
         Options.CheckBacks.Add(new CheckBack<TMessage, TChecker>(Options, configure));
         services.TryAddScoped<TChecker>();
-        services.TryAddScoped<CheckBackContext>();
     }
 
     public void HalfMessage<TMessage>()
@@ -105,8 +105,15 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
         services.AddSingleton<IOutboxStatistics<TDbContext>, OutboxStatisticsQuery<TDbContext>>();
         services.AddHostedService<OutboxStartUp<TDbContext>>();
         services.AddHostedService<OutboxMetrics<TDbContext>>();
+        services.AddSingleton<IHalfMessages<TDbContext>, HalfMessages<TDbContext>>();
+        services.TryAddSingleton<MessageReader>();
+        services.TryAddScoped<CheckBackContext>();
         if (Options.DeliveryServiceEnabled)
+        {
             services.AddHostedService<RelayService<TDbContext>>();
+            services.AddHostedService<CheckBackService<TDbContext>>();
+        }
+
 
         RegisterInbox();
         services.AddScoped<IOutboxFactory<TDbContext>, OutboxFactory<TDbContext>>();

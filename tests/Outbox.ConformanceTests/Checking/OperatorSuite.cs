@@ -1,0 +1,129 @@
+using MassTransit;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Outbox.Checking;
+using Outbox.Databases;
+using Outbox.Testing;
+
+namespace Outbox.ConformanceTests.Checking;
+
+/// <summary>What an operator sees of half messages and does with them, and what is forgotten of them when.</summary>
+public abstract class OperatorSuite
+{
+    protected abstract Task<TestDatabase> NewDatabase();
+
+    [SkippableFact]
+    public async Task The_operator_sees_what_is_not_decided_page_by_page()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await CheckHost.StartAsync(database, o => o.AddCheckBack<OrderPlaced, ScriptedCheckBack>(c => c.CheckBackLimit = 1));
+        var (first, second) = (await host.Prepare(1), await host.Prepare(2));
+        await host.CheckNext();
+        var third = await host.Prepare(3);
+
+        (await host.Operator.List()).Select(m => m.SequenceNumber).ShouldBe([first.SequenceNumber, second.SequenceNumber]);
+        (await host.Operator.List(after: first.SequenceNumber, limit: 1)).ShouldHaveSingleItem().SequenceNumber.ShouldBe(second.SequenceNumber);
+        var all = await host.Operator.List(undecidedOnly: false);
+        all.Count.ShouldBe(3);
+        all[2].ShouldSatisfyAllConditions(m => m.MessageId.ShouldBe(third.MessageId), m => m.NextCheckAt.ShouldBe(third.DueAt), m => m.IsUndecided.ShouldBeFalse());
+        (await host.Operator.Show(12345)).ShouldBeNull();
+        await Should.ThrowAsync<ArgumentOutOfRangeException>(() => host.Operator.List(limit: 0));
+
+        var statistics = await host.Shop.Services.GetRequiredService<IOutboxStatistics<ShopDb>>().Get();
+        (statistics.Ready, statistics.Waiting, statistics.Prepared, statistics.Undecided).ShouldBe((0, 0, 1, 2));
+        statistics.OldestPreparedAt.ShouldBe(first.CreatedAt);
+    }
+
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_operator_decides_the_business_rows_follow_and_the_history_names_who(bool commit)
+    {
+        await using var database = await NewDatabase();
+        await using var host = await CheckHost.StartAsync(database);
+        var prepared = await host.Prepare(1);
+
+        await Decide(commit, "ada");
+        await Decide(commit, "bob");                        // the same again: nothing
+        await Should.ThrowAsync<HalfMessageDecidedException>(() => Decide(!commit, "eve"));
+
+        (await host.Row()).State.ShouldBe(commit ? OutboxMessageState.Pending : OutboxMessageState.RolledBack);
+        (await host.Shop.Query(db => db.Orders.SingleAsync())).Number.ShouldBe(commit ? 1 : -1);
+        var history = (await host.Operator.Show(prepared.SequenceNumber))!.History;
+        history.Count.ShouldBe(2);
+        (history[1].By, history[1].Detail).ShouldBe(("ada", "operator"));
+        await Should.ThrowAsync<KeyNotFoundException>(() => host.Operator.Commit(12345, "ada"));
+        await Should.ThrowAsync<ArgumentException>(() => host.Operator.Commit(prepared.SequenceNumber, " "));
+
+        Task Decide(bool committed, string by)
+            => committed ? host.Operator.Commit(prepared.SequenceNumber, by) : host.Operator.Rollback(prepared.SequenceNumber, by);
+    }
+
+    [SkippableFact]
+    public async Task A_recheck_asks_at_once_with_all_checks_before_it()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await CheckHost.StartAsync(database, o => o.AddCheckBack<OrderPlaced, ScriptedCheckBack>(c => c.CheckBackLimit = 1));
+        var prepared = await host.Prepare(1);
+        await host.CheckNext();
+        (await host.Row()).DueAt.ShouldBeNull();
+
+        (await host.Operator.Recheck(prepared.SequenceNumber, "ada")).ShouldBeTrue();
+        host.Answers.Always = CheckBackAnswer.Committed;
+        await host.Check();
+
+        (await host.Row()).State.ShouldBe(OutboxMessageState.Pending);
+        (await host.Operator.Recheck(prepared.SequenceNumber, "ada")).ShouldBeFalse();
+        (await host.Operator.Show(prepared.SequenceNumber))!.History.Select(e => e.Kind).ShouldBe(
+            [HalfMessageEventKind.Prepared, HalfMessageEventKind.Unknown, HalfMessageEventKind.Rechecked, HalfMessageEventKind.Committed]);
+    }
+
+    [SkippableFact]
+    public async Task Decisions_are_forgotten_after_their_retention_and_nothing_else_is()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await CheckHost.StartAsync(database);
+        var settled = await host.Prepare(1);
+        await host.Operator.Rollback((await host.Prepare(2)).SequenceNumber, "ada");
+        await host.Operator.Commit((await host.Prepare(3)).SequenceNumber, "ada");
+        await host.Prepare(4);
+        await host.Operator.Commit(settled.SequenceNumber, "ada");
+        await host.Shop.Query(db => db.OutboxMessages.Where(m => m.SequenceNumber == settled.SequenceNumber).ExecuteUpdateAsync(
+            set => set.SetProperty(m => m.State, OutboxMessageState.Committed).SetProperty(m => m.ClosedAt, host.Time.GetUtcNow().UtcDateTime)));
+        var cleanUp = new DecisionCleanUp(host.Registration, host.Shop.Services.GetRequiredService<OutboxStore<ShopDb>>(), host.Time, NullLogger.Instance);
+
+        host.Time.Advance(TimeSpan.FromDays(7) - TimeSpan.FromSeconds(1));
+        (await cleanUp.RunOnce(default)).ShouldBe(0);
+        host.Time.Advance(TimeSpan.FromSeconds(1));
+        (await cleanUp.RunOnce(default)).ShouldBe(2);
+
+        (await host.Shop.Rows()).Select(r => r.State).ShouldBe([OutboxMessageState.Pending, OutboxMessageState.Prepared]);
+    }
+
+    [SkippableFact]
+    public async Task A_dead_half_message_that_is_discarded_leaves_its_decision_behind()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await CheckHost.StartAsync(database);
+        var prepared = await host.Prepare(1);
+        await host.Operator.Commit(prepared.SequenceNumber, "ada");
+        await host.Shop.Query(db => db.OutboxMessages.ExecuteUpdateAsync(set => set.SetProperty(m => m.State, OutboxMessageState.Dead)));
+
+        (await host.Shop.Services.GetRequiredService<IDeadMessages<ShopDb>>().Discard([prepared.SequenceNumber])).ShouldBe(1);
+
+        (await host.Row()).ShouldSatisfyAllConditions(r => r.State.ShouldBe(OutboxMessageState.Committed), r => r.Body.ShouldBeEmpty());
+        await host.Operator.Commit(prepared.SequenceNumber, "ada");
+        await Should.ThrowAsync<HalfMessageDecidedException>(() => host.Operator.Rollback(prepared.SequenceNumber, "ada"));
+    }
+}
+
+public sealed class SqliteOperatorTests : OperatorSuite
+{
+    protected override Task<TestDatabase> NewDatabase() => Task.FromResult(TestDatabase.Sqlite());
+}
+
+public sealed class PostgresOperatorTests : OperatorSuite
+{
+    protected override Task<TestDatabase> NewDatabase() => TestDatabase.PostgresAsync();
+}
