@@ -326,6 +326,9 @@ namespace Notifications.Migrations.SqlServer
                     b.Property<int?>("RateLimit")
                         .HasColumnType("int");
 
+                    b.Property<DateTime?>("RateSlotAt")
+                        .HasColumnType("datetime2");
+
                     b.Property<Guid>("ReceiverId")
                         .HasColumnType("uniqueidentifier");
 

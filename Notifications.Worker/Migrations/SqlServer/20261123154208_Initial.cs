@@ -178,6 +178,7 @@ namespace Notifications.Migrations.SqlServer
                     State = table.Column<int>(type: "int", nullable: false),
                     DisabledReason = table.Column<string>(type: "nvarchar(256)", maxLength: 256, nullable: true, collation: "Latin1_General_100_BIN2"),
                     ThrottledUntil = table.Column<DateTime>(type: "datetime2", nullable: true),
+                    RateSlotAt = table.Column<DateTime>(type: "datetime2", nullable: true),
                     Version = table.Column<int>(type: "int", nullable: false),
                     Secret = table.Column<byte[]>(type: "varbinary(max)", nullable: false),
                     PreviousSecret = table.Column<byte[]>(type: "varbinary(max)", nullable: true),

@@ -12,7 +12,7 @@ using Notifications;
 namespace Notifications.Migrations.SqlServer
 {
     [DbContext(typeof(NotificationsSqlServer))]
-    [Migration("20261123152333_Initial")]
+    [Migration("20261123154208_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -328,6 +328,9 @@ namespace Notifications.Migrations.SqlServer
 
                     b.Property<int?>("RateLimit")
                         .HasColumnType("int");
+
+                    b.Property<DateTime?>("RateSlotAt")
+                        .HasColumnType("datetime2");
 
                     b.Property<Guid>("ReceiverId")
                         .HasColumnType("uniqueidentifier");
