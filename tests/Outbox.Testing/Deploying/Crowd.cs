@@ -5,7 +5,7 @@ using System.Net.Http.Json;
 namespace Outbox.Testing;
 
 /// <summary>
-/// Clients that register users all at once. Who gets no answer asks again, with the same <c>Idempotency-Key</c>, at the
+/// Clients that register users all at once. Who gets no answer, or 503, asks again, with the same <c>Idempotency-Key</c>, at the
 /// next replica, until there is one.
 /// </summary>
 public sealed class Crowd
@@ -92,7 +92,10 @@ public sealed class Crowd
         request.Headers.Add("Idempotency-Key", userName);
         using var answer = await _http.SendAsync(request);
 
-        // An answer that is no 201 is not a lost connection: whoever got it would not have asked again.
+        // "Try again" is the answer while a database is away. Any other that is no 201 is not a lost connection: whoever
+        // got it would not have asked again.
+        if (answer.StatusCode == HttpStatusCode.ServiceUnavailable)
+            throw new HttpRequestException($"{entrance} answered {await answer.Content.ReadAsStringAsync()}");
         return answer.StatusCode == HttpStatusCode.Created
             ? (await answer.Content.ReadFromJsonAsync<RegisteredUser>())!.Id
             : throw new InvalidOperationException($"Expected 201 for {userName}; found {answer.StatusCode}: {await answer.Content.ReadAsStringAsync()}");

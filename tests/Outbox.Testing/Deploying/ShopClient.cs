@@ -41,8 +41,12 @@ public sealed class ShopClient(Uri users, Uri points, Uri notifications, string 
         return await ReadAsync<PageOf<Notification>>(answer);
     }
 
-    /// <summary>All of the receiver's notifications of points credited to the user.</summary>
-    public async Task<IReadOnlyList<Notification>> NotificationsOfAsync(Guid userId)
+    /// <summary>The receiver's notifications of points credited to the user.</summary>
+    public async Task<IReadOnlyList<Notification>> NotificationsOfAsync(Guid userId) =>
+        [.. (await CreditNotificationsAsync()).Where(notification => notification.Data.UserId == userId)];
+
+    /// <summary>All of the receiver's notifications of points credited.</summary>
+    public async Task<IReadOnlyList<Notification>> CreditNotificationsAsync()
     {
         List<Notification> found = [];
         string? after = null;
@@ -50,7 +54,7 @@ public sealed class ShopClient(Uri users, Uri points, Uri notifications, string 
         {
             var page = await NotificationsAsync(after);
             found.AddRange(page.Items.Where(notification =>
-                string.Equals(notification.Type, "points.credited", StringComparison.Ordinal) && notification.Data.UserId == userId));
+                string.Equals(notification.Type, "points.credited", StringComparison.Ordinal)));
             after = page.Items.Count < 100 ? null : page.Next;   // the feed goes on: it always has a next
         }
         while (after is not null);

@@ -1,0 +1,81 @@
+using Outbox.Testing;
+
+namespace EndToEnd.Tests.Deployed;
+
+/// <summary>Containers are killed, cut off and added under load; then count.</summary>
+public class KillingContainersTests
+{
+    private const int Users = 500;
+
+    [SkippableTheory]
+    [InlineData("users-api")]
+    [InlineData("points-worker")]
+    [InlineData("notifications-worker")]
+    [InlineData("rabbitmq")]
+    [InlineData("database")]
+    public async Task A_container_that_is_killed_loses_nothing_and_doubles_nothing(string service)
+    {
+        var shop = await DeployedShop.RequireContainersAsync();
+
+        var crowd = Crowd.Start(shop.Entrances, Users, name: DeployedShop.NewName("kill"));
+        await crowd.ReachAsync(Users / 4);
+
+        // Long enough for the others to notice, with the crowd still asking.
+        await shop.Containers.KillAsync(service, () => Task.Delay(TimeSpan.FromSeconds(3), TimeProvider.System));
+        await shop.FindAsync();
+        await crowd.Finished;
+
+        await shop.SettlesAsync(crowd.Answered);
+    }
+
+    [SkippableFact]
+    public async Task The_API_goes_on_answering_while_the_broker_is_cut_off_and_what_waited_arrives()
+    {
+        var shop = await DeployedShop.RequireContainersAsync();
+        var crowd = Crowd.Start(shop.Entrances, Users, clients: 4, name: DeployedShop.NewName("cut"));
+        await crowd.ReachAsync(Users / 4);
+
+        var answered = 0;
+        await shop.Containers.CutOffAsync("rabbitmq", async () =>
+        {
+            var end = Task.Delay(TimeSpan.FromSeconds(30), TimeProvider.System);
+            var before = crowd.Answered.Count;
+            await crowd.Finished;
+            answered = crowd.Answered.Count - before;
+            await end;
+        });
+
+        answered.ShouldBeGreaterThan(0);
+        await shop.SettlesAsync(crowd.Answered);
+    }
+
+    [SkippableFact]
+    public async Task Three_replicas_of_each_worker_share_the_work()
+    {
+        var shop = await DeployedShop.RequireContainersAsync();
+        var crowd = Crowd.Start(shop.Entrances, Users, name: DeployedShop.NewName("scale"));
+        await crowd.ReachAsync(Users / 4);
+
+        await shop.Containers.ScaleAsync("points-worker", 3);
+        await shop.Containers.ScaleAsync("notifications-worker", 3);
+        var consumers = await Eventually.Get(() => ConsumersAsync(shop, "credit-welcome-points"), count => count == 3);
+        consumers.ShouldBe(3);
+        await crowd.Finished;
+        await shop.SettlesAsync(crowd.Answered);
+
+        await shop.Containers.ScaleAsync("points-worker", 1);
+        await shop.Containers.ScaleAsync("notifications-worker", 1);
+        await shop.FindAsync();
+        await shop.SettlesAsync(crowd.Answered);
+    }
+
+    private static async Task<int> ConsumersAsync(DeployedShop shop, string queue)
+    {
+        var lines = await shop.Containers.ExecuteAsync("rabbitmq", "rabbitmqctl --quiet list_queues name consumers");
+        return lines.Split('\n')
+            .Select(line => line.Split('\t', StringSplitOptions.TrimEntries))
+            .Where(fields => fields.Length == 2 && fields[0].EndsWith(queue, StringComparison.Ordinal))
+            .Select(fields => int.Parse(fields[1], System.Globalization.CultureInfo.InvariantCulture))
+            .FirstOrDefault();
+    }
+}
