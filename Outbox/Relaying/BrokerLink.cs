@@ -27,8 +27,9 @@ internal sealed class BrokerLink(IBusControl bus, TimeProvider time)
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
         try
         {
-            var endpoint = await bus.GetSendEndpoint(Nowhere).ConfigureAwait(false);
-            await endpoint.Send(Delivery.Placeholder, new Turnstile(), either.Token).ConfigureAwait(false);
+            // Waited for here as well: a transport that lost its connection at a bad moment may never come back to this one.
+            var endpoint = await bus.GetSendEndpoint(Nowhere).WaitAsync(either.Token).ConfigureAwait(false);
+            await endpoint.Send(Delivery.Placeholder, new Turnstile(), either.Token).WaitAsync(either.Token).ConfigureAwait(false);
             return false;
         }
         catch (SendWithheldException)

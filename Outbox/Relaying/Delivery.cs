@@ -71,8 +71,8 @@ internal sealed class Delivery(StoredMessage message, Func<bool> mayStart, TimeP
     /// <exception cref="UnsendableException">What is stored cannot be handed to a transport.</exception>
     public Task Send(SendContext<SerializedMessageBody> context)
     {
-        if (ReachedTransport || !mayStart())
-            throw new SendWithheldException(ReachedTransport ? "The transport wanted to repeat a send." : "This replica may not send now.");
+        if (ReachedTransport || _givenUp.IsCancellationRequested || !mayStart())
+            throw new SendWithheldException(ReachedTransport ? "The transport wanted to repeat a send." : "This replica may not send it now.");
         ReachedTransport = true;
 
         try

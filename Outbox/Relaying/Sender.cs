@@ -31,7 +31,10 @@ internal sealed class Sender : IDisposable
 
         try
         {
-            await endpoint.Send(Delivery.Placeholder, delivery, delivery.GivenUp).ConfigureAwait(false);
+            // A transport does not always end what it was told to give up: not while it makes a channel, nor when its client
+            // has lost a confirmation. What is left behind there may not begin any more, and ends unseen.
+            var givenUp = delivery.GivenUp;
+            await endpoint.Send(Delivery.Placeholder, delivery, givenUp).WaitAsync(givenUp).ConfigureAwait(false);
             return Outcome.Confirmed;
         }
         catch (Exception exception)

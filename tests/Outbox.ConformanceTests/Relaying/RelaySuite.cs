@@ -228,6 +228,39 @@ public abstract class RelaySuite
         await host.DisposeAsync();
     }
 
+    [SkippableFact]
+    public async Task A_transport_that_never_ends_a_send_and_a_probe_that_it_was_told_to_give_up_holds_nobody_up()
+    {
+        await using var database = await NewDatabase();
+        var (looks, messages) = (0, 0);
+        var never = new TaskCompletionSource();
+        using var end = new CancellationTokenSource(Eventually.Limit * 4);
+        await using var ending = end.Token.Register(never.SetCanceled);
+        await using var host = await ShopHost.StartAsync(database, o =>
+        {
+            o.Bus = bus => bus.AddHandler(async (OrderPlaced message) => _received.Add(message));
+            o.Transport = bus => bus.UsingInMemory((context, cfg) =>
+            {
+                // The first message is captured and then its sending never ends, nor does the look at the broker that follows,
+                // whatever token they have.
+                cfg.ConfigurePublish(pipe => pipe.UseExecuteAsync(_ => Interlocked.Increment(ref messages) == 2 ? never.Task : Task.CompletedTask));
+                cfg.ConfigureSend(pipe => pipe.UseExecuteAsync(_ => Interlocked.Increment(ref looks) == 2 ? never.Task : Task.CompletedTask));
+                cfg.ConfigureEndpoints(context);
+            });
+        });
+
+        await Publish(host, 1);
+
+        (await _received.WaitForCount(1, Eventually.Limit * 2)).ShouldHaveSingleItem().Number.ShouldBe(1);
+        Volatile.Read(ref looks).ShouldBeGreaterThan(2);
+        await Eventually.Is(async () => (await host.Rows()).Count == 0);
+
+        // What was left behind may go on, and sends nothing.
+        never.SetResult();
+        await Publish(host, 2);
+        (await _received.WaitForCount(2)).Select(m => m.Number).ShouldBe([1, 2]);
+    }
+
     protected async Task<ShopHost> Start(TestDatabase database, Action<IEntityFrameworkOutboxConfigurator>? outbox = null, bool start = true)
     {
         var host = await ShopHost.StartAsync(database, o =>
