@@ -6,6 +6,8 @@ namespace Local;
 /// <summary>Where everything is kept: a database per module and its keys. One process at a time works in it.</summary>
 public sealed class DataFolder : IStartStep, IDisposable
 {
+    private const string OperatorKeyFile = "operator.key";
+
     private FileStream? taken;
 
     public DataFolder(string path)
@@ -15,6 +17,8 @@ public sealed class DataFolder : IStartStep, IDisposable
         {
             Directory.CreateDirectory(Folder);
             ReceiverKey = ReadOrCreate("receiver.key", ApiKey.Create);
+            HasNewOperatorKey = !File.Exists(Path.Combine(Folder, OperatorKeyFile));
+            OperatorKey = ReadOrCreate(OperatorKeyFile, Notifications.OperatorKey.Create);
             EncryptionKey = ReadOrCreate("encryption.key", EncryptionKeys.Create);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -27,6 +31,12 @@ public sealed class DataFolder : IStartStep, IDisposable
 
     /// <summary>The API key of the receiver <c>default</c>; readable by its owner only.</summary>
     public string ReceiverKey { get; }
+
+    /// <summary>The operator's key for notifications; readable by its owner only.</summary>
+    public string OperatorKey { get; }
+
+    /// <summary>Whether that key was made now, and is to be told.</summary>
+    public bool HasNewOperatorKey { get; }
 
     /// <summary>What secrets in the database are sealed with; readable by its owner only.</summary>
     public string EncryptionKey { get; }

@@ -47,6 +47,7 @@ internal static class LocalSettings
             [EncryptionKeys.Current] = data.EncryptionKey,
             [AllowedDestinations.NetworksSetting] = "127.0.0.0/8,::1/128",   // its own merchant is on this machine
             [AllowedDestinations.PortsSetting] = "1-65535",
+            [OperatorKey.Setting] = data.OperatorKey,
         });
     }
 

@@ -28,8 +28,13 @@ internal static class Tour
 
               curl {{address}}/v1/notifications -H 'Authorization: Bearer {{data.ReceiverKey}}'
 
-            Stop it with Ctrl+C, or as rudely as you like: nothing is lost.
+            {{OperatorKey(data)}}Stop it with Ctrl+C, or as rudely as you like: nothing is lost.
 
             """);
     });
+
+    // Told once: later it is in its file only.
+    private static string OperatorKey(DataFolder data) => data.HasNewOperatorKey
+        ? $"The operator's key for /v1/receivers, shown this once: {data.OperatorKey}\n\n"
+        : "";
 }

@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
-using Notifications.Delivering;
-using Outbox;
 using ServiceDefaults;
 
 namespace Notifications;
@@ -11,8 +9,11 @@ namespace Notifications;
 /// Takes in what happened, once: the event, a notification for each receiver that is to be told, a delivery for each of
 /// its endpoints, and a message that wakes the first attempt.
 /// </summary>
-public sealed class EventLog(NotificationsDb db, IOutbox<NotificationsDb> outbox, TimeProvider time)
+public sealed class EventLog(NotificationsDb db, DeliveryStart deliveries, TimeProvider time)
 {
+    /// <summary>The type of the event that tries an endpoint out.</summary>
+    public const string TestType = "endpoint.test";
+
     /// <summary>Adds all that, to be saved by the caller in one transaction; nothing when the event is there already.</summary>
     public async Task Add(Happening happening, CancellationToken cancellationToken)
     {
@@ -21,7 +22,29 @@ public sealed class EventLog(NotificationsDb db, IOutbox<NotificationsDb> outbox
             return;   // told before, under another message id
         }
 
-        var now = time.UtcNow();
+        var happened = AddEvent(happening);
+        foreach (var (receiverId, endpoints) in await Subscribed(happening.Type, cancellationToken))
+        {
+            var notification = AddNotification(receiverId, happened);
+            foreach (var endpoint in endpoints)
+            {
+                await deliveries.Begin(notification.Id, endpoint.Id, endpoint.State, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Adds an event for one endpoint alone, which goes the way of all others; to be saved by the caller.</summary>
+    /// <returns>The notification's id.</returns>
+    public async Task<Guid> AddTest(WebhookEndpoint endpoint, CancellationToken cancellationToken)
+    {
+        var happening = new Happening(TestType, NewId.NextGuid().ToString(), time.UtcNow(), new { EndpointId = endpoint.Id });
+        var notification = AddNotification(endpoint.ReceiverId, AddEvent(happening));
+        await deliveries.Begin(notification.Id, endpoint.Id, endpoint.State, cancellationToken);
+        return notification.Id;
+    }
+
+    private BusinessEvent AddEvent(Happening happening)
+    {
         var happened = new BusinessEvent
         {
             Id = NewId.NextGuid(),
@@ -30,42 +53,25 @@ public sealed class EventLog(NotificationsDb db, IOutbox<NotificationsDb> outbox
             Body = EventBody.Write(happening),
             OccurredAt = happening.OccurredAt,
             TraceParent = Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null,
-            CreatedAt = now,
+            CreatedAt = time.UtcNow(),
         };
         db.Events.Add(happened);
-        foreach (var (receiverId, endpoints) in await Subscribed(happening.Type, cancellationToken))
-        {
-            var notification = new Notification { Id = NewId.NextGuid(), ReceiverId = receiverId, Event = happened, CreatedAt = now };
-            db.Notifications.Add(notification);
-            foreach (var endpoint in endpoints)
-            {
-                await AddDelivery(notification.Id, endpoint, now, cancellationToken);
-            }
-        }
+        return happened;
     }
 
-    private async Task AddDelivery(
-        Guid notificationId, SubscribedEndpoint endpoint, DateTime now, CancellationToken cancellationToken)
+    private Notification AddNotification(Guid receiverId, BusinessEvent happened)
     {
-        var isActive = endpoint.State == EndpointState.Active;
-        var delivery = new Delivery
+        var notification = new Notification
         {
             Id = NewId.NextGuid(),
-            NotificationId = notificationId,
-            EndpointId = endpoint.Id,
-            State = isActive ? DeliveryState.Pending : DeliveryState.Held,
-            NextAttemptAt = isActive ? now : null,
-            CreatedAt = now,
-            UpdatedAt = now,
+            ReceiverId = receiverId,
+            Event = happened,
+            CreatedAt = happened.CreatedAt,
         };
-        db.Deliveries.Add(delivery);
-        if (isActive)
-        {
-            await outbox.Send(WakeDelivery.Address, new WakeDelivery(delivery.Id, delivery.Attempt), cancellationToken);
-        }
+        db.Notifications.Add(notification);
+        return notification;
     }
 
-    // An endpoint that is being paused at this moment may be seen as active still: its delivery is held when it is taken.
     private async Task<Dictionary<Guid, List<SubscribedEndpoint>>> Subscribed(string type, CancellationToken cancellationToken)
     {
         var item = EventTypeList.Item(type);

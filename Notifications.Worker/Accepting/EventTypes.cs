@@ -9,6 +9,7 @@ internal static class EventTypes
 {
     public static void AddEventTypes(this IBusRegistrationConfigurator bus)
     {
+        bus.AddSingleton<EventCatalogue>();
         bus.TellOf<PointsCredited>("points.credited", m => m.BusinessKey, m => m.CreditedAt, m => new { m.EntryId, m.UserId, m.Amount, m.Balance, m.Reason });
         bus.TellOf<TopUpSucceeded>("topup.succeeded", m => Key(m.TopUpId), m => m.SucceededAt, m => new { m.TopUpId, m.UserId, m.Amount });
         bus.TellOf<UserRegistered>("user.registered", m => Key(m.UserId), m => m.RegisteredAt, m => new { m.UserId, m.UserName });

@@ -4,7 +4,7 @@ using ServiceDefaults;
 
 namespace Notifications;
 
-/// <summary>Deliveries of an endpoint that are to be made again, or for the first time: done bit by bit.</summary>
+/// <summary>Deliveries to an endpoint that are to be made again, or for the first time: done bit by bit.</summary>
 public sealed class Job
 {
     public Guid Id { get; init; }
@@ -29,7 +29,7 @@ public sealed class Job
     /// <inheritdoc cref="LastCreatedAt"/>
     public Guid? LastId { get; set; }
 
-    /// <summary>How many deliveries it has woken so far.</summary>
+    /// <summary>How many deliveries it has begun so far.</summary>
     public int Recovered { get; set; }
 
     public DateTime CreatedAt { get; init; }
@@ -43,7 +43,7 @@ public enum JobScope
     /// <summary>Those that are exhausted.</summary>
     Failed = 0,
 
-    /// <summary>Those, and those that the endpoint never had because it was made, or subscribed, later.</summary>
+    /// <summary>Those that there never were, because the endpoint was made, or subscribed to the event, later.</summary>
     Missing = 1,
 }
 

@@ -11,7 +11,7 @@ public static class WebhookHeaders
     // What the exchange itself is made of, and what says who is calling.
     private static readonly HashSet<string> Reserved = new(StringComparer.OrdinalIgnoreCase)
     {
-        "connection", "content-length", "content-type", "content-encoding", "date", "expect", "forwarded", "host", "http2-settings", "keep-alive",
+        "accept-encoding", "connection", "content-length", "content-type", "content-encoding", "date", "expect", "forwarded", "host", "http2-settings", "keep-alive",
         "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "via", "traceparent", "tracestate", "baggage", "request-id", "cookie",
     };
 

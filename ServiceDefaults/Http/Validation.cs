@@ -1,5 +1,6 @@
 using System.Text.Json;
 using FluentValidation;
+using FluentValidation.Results;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
@@ -16,8 +17,11 @@ public static class Validation
             var request = context.Arguments.OfType<TRequest>().Single();
             var validator = context.HttpContext.RequestServices.GetRequiredService<IValidator<TRequest>>();
             var result = await validator.ValidateAsync(request, context.HttpContext.RequestAborted);
-            return result.IsValid ? await next(context) : Problems.Validation(ByJsonName(result.ToDictionary()));
+            return result.IsValid ? await next(context) : Problem(result);
         });
+
+    /// <summary>400: what a validator found, by JSON name.</summary>
+    public static IResult Problem(ValidationResult result) => Problems.Validation(ByJsonName(result.ToDictionary()));
 
     private static Dictionary<string, string[]> ByJsonName(IDictionary<string, string[]> errors) =>
         errors.ToDictionary(

@@ -40,6 +40,23 @@ public sealed class LocalTests
     }
 
     [Fact]
+    public async Task The_operators_key_is_told_once_and_makes_receivers()
+    {
+        await using var local = new LocalProcess();
+        await local.Start();
+        var key = await File.ReadAllTextAsync(Path.Combine(local.Data, "operator.key"));
+        (await local.Service.WaitForLine(line => line.Contains("operator's key", StringComparison.Ordinal))).ShouldEndWith(key);
+        local.Client.As(key);
+        await local.Client.PostJson("/v1/receivers", """{"name":"shop"}""", HttpStatusCode.Created);
+        await local.Kill();
+
+        await local.Start();
+
+        await local.Service.WaitForLine(line => line.StartsWith("Stop it", StringComparison.Ordinal));
+        local.Service.Output.Values.ShouldAllBe(line => !line.Contains(key, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_second_one_on_the_same_folder_says_so_and_ends()
     {
         await using var local = new LocalProcess();

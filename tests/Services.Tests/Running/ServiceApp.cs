@@ -22,6 +22,7 @@ public sealed class ServiceApp<TDb>(TestDatabase database, Action<IServiceCollec
     {
         ["Receivers:Default:ApiKey"] = Keys.Receiver,
         ["Encryption:Key"] = Keys.Encryption,
+        ["Operator:ApiKey"] = Keys.Operator,
         ["Logging:LogLevel:Default"] = "None",
     };
 

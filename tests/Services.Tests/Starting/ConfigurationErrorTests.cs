@@ -17,6 +17,8 @@ public sealed class ConfigurationErrorTests
 
     private static string[] Points => [$"{Provider}=Sqlite", "ConnectionStrings__Points=Data Source=x.db"];
 
+    private static string[] Notifications => [$"{Provider}=Sqlite", $"{Key}={LongKey}", $"{Encryption}={Keys.Encryption}"];
+
     /// <summary>The service, its settings, and what the line must name.</summary>
     public static TheoryData<string, string[], string[]> Wrong => new()
     {
@@ -40,6 +42,8 @@ public sealed class ConfigurationErrorTests
         { "Notifications.Worker", [$"{Provider}=Sqlite", $"{Key}=short"], [Key, "random"] },
         { "Notifications.Worker", [$"{Provider}=Sqlite", $"{Key}={LongKey}"], [Encryption, "missing", "base64"] },
         { "Notifications.Worker", [$"{Provider}=Sqlite", $"{Key}={LongKey}", $"{Encryption}=secretly"], [Encryption, "32 random bytes"] },
+        { "Notifications.Worker", [.. Notifications, "Operator__ApiKey=short"], ["Operator__ApiKey", "random"] },
+        { "Notifications.Worker", [.. Notifications, "Webhooks__RetentionDays=0"], ["Webhooks__RetentionDays", "'0'"] },
         { "Local", ["LOCAL_PORT=http"], ["LOCAL_PORT", "http"] },
         { "Local", ["LOCAL_DATA=/dev/null/data"], ["LOCAL_DATA", "/dev/null/data"] },
     };

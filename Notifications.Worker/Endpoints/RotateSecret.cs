@@ -1,0 +1,14 @@
+using FluentValidation;
+
+namespace Notifications;
+
+/// <summary>The body of <c>POST /v1/endpoints/{id}/rotate-secret</c>.</summary>
+/// <param name="GraceSeconds">How long deliveries are signed with the secret before, too: 0 to 604,800; 86,400 when absent.</param>
+public sealed record RotateSecret(int? GraceSeconds);
+
+internal sealed class RotateSecretValidator : AbstractValidator<RotateSecret>
+{
+    private const int MaxGrace = 7 * 24 * 60 * 60;
+
+    public RotateSecretValidator() => RuleFor(r => r.GraceSeconds).InclusiveBetween(0, MaxGrace).WithName("graceSeconds");
+}

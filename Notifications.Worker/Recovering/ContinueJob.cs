@@ -1,0 +1,12 @@
+namespace Notifications;
+
+/// <summary>A job is to do its next part. Sent to the notifier's own queue.</summary>
+/// <param name="JobId">Which job; how far it is, its row says.</param>
+public sealed record ContinueJob(Guid JobId)
+{
+    /// <summary>The queue's name.</summary>
+    public const string Queue = "notifications-recover";
+
+    /// <summary>Where it is sent.</summary>
+    public static Uri Address { get; } = new($"queue:{Queue}");
+}
