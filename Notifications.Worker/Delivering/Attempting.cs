@@ -40,38 +40,45 @@ internal sealed class Attempting(
             return;
         }
 
-        var started = time.GetTimestamp();
-        var isMade = false;
+        Exchange? exchange = null;
         try
         {
-            isMade = await Enter(work, lane, cancellationToken);
+            exchange = await Enter(work, lane, cancellationToken);
         }
         finally
         {
-            lanes.Leave(lane, isMade ? time.GetElapsedTime(started) : null);
+            // Before the outcome is written down: the endpoint is free for the next call, however slow the database is.
+            lanes.Leave(lane, exchange?.Took);
+        }
+
+        if (exchange is not null)
+        {
+            var counted = await Record(work, exchange, cancellationToken);
+            metrics.Made(exchange.Verdict.Outcome, exchange.Took, counted);
+            logger.Made(work.NotificationId, work.Endpoint.Id, work.Attempt, exchange.Verdict.Outcome, exchange.Answer.StatusCode, exchange.Verdict.State);
         }
     }
 
-    private async Task<bool> Enter(DeliveryWork work, EndpointLane lane, CancellationToken cancellationToken)
+    private async Task<Exchange?> Enter(DeliveryWork work, EndpointLane lane, CancellationToken cancellationToken)
     {
         if (work.Endpoint.RateLimit is { } rate && !await rows.TakeRateSlot(work.Endpoint, cancellationToken))
         {
             await Park(work, lane.Park(null, rate), "rate", cancellationToken);
-            return false;
+            return null;
         }
 
         try
         {
-            return await lane.Circuit.ExecuteAsync(async token => await Attempt(work, token), cancellationToken) is not null;
+            return await lane.Circuit.ExecuteAsync(async token => await TakeAndCall(work, token), cancellationToken);
         }
         catch (BrokenCircuitException open)
         {
             await Park(work, lane.Park(Now + open.RetryAfter, work.Endpoint.RateLimit), "circuit", cancellationToken);
-            return false;
+            return null;
         }
     }
 
-    private async Task<Verdict?> Attempt(DeliveryWork work, CancellationToken cancellationToken)
+    private async Task<Exchange?> TakeAndCall(DeliveryWork work, CancellationToken cancellationToken)
     {
         if (!await rows.Take(work, cancellationToken))
         {
@@ -80,12 +87,8 @@ internal sealed class Attempting(
 
         var (startedAt, started) = (Now, time.GetTimestamp());
         var answer = await Call(work, startedAt, cancellationToken);
-        var verdict = Verdict.Of(answer, work.Endpoint, work.Step, Now, Random.Shared.NextDouble());
-        var exchange = new Exchange(startedAt, time.GetElapsedTime(started), answer, verdict);
-        var counted = await Record(work, exchange, startedAt + settings.Lease, cancellationToken);
-        metrics.Made(verdict.Outcome, exchange.Took, counted);
-        logger.Made(work.NotificationId, work.Endpoint.Id, work.Attempt, verdict.Outcome, answer.StatusCode, verdict.State);
-        return verdict;
+        return new Exchange(
+            startedAt, time.GetElapsedTime(started), answer, Verdict.Of(answer, work.Endpoint, work.Step, Now, Random.Shared.NextDouble()));
     }
 
     private async Task<WebhookAnswer> Call(DeliveryWork work, DateTime now, CancellationToken cancellationToken)
@@ -110,8 +113,9 @@ internal sealed class Attempting(
     }
 
     /// <summary>A database that is away for a moment must not cost a receiver the same call again: the lease is there to be used.</summary>
-    private async Task<bool> Record(DeliveryWork work, Exchange exchange, DateTime until, CancellationToken cancellationToken)
+    private async Task<bool> Record(DeliveryWork work, Exchange exchange, CancellationToken cancellationToken)
     {
+        var until = exchange.StartedAt + settings.Lease;
         for (var pause = FirstPause; ; pause *= 2)
         {
             try

@@ -27,10 +27,10 @@ internal sealed class EndpointLane
     public EndpointLane(int cap, TimeProvider time)
     {
         (this.cap, this.time) = (cap, time);
-        Circuit = new ResiliencePipelineBuilder<Verdict?> { TimeProvider = time }
-            .AddCircuitBreaker(new CircuitBreakerStrategyOptions<Verdict?>
+        Circuit = new ResiliencePipelineBuilder<Exchange?> { TimeProvider = time }
+            .AddCircuitBreaker(new CircuitBreakerStrategyOptions<Exchange?>
             {
-                ShouldHandle = arguments => ValueTask.FromResult(arguments.Outcome.Result is { IsDown: true }),
+                ShouldHandle = arguments => ValueTask.FromResult(arguments.Outcome.Result is { Verdict.IsDown: true }),
                 FailureRatio = 0.9,
                 MinimumThroughput = 10,
                 SamplingDuration = TimeSpan.FromMinutes(1),
@@ -40,7 +40,7 @@ internal sealed class EndpointLane
     }
 
     /// <summary>Lets attempts through while the endpoint seems to be up, and one now and then while it does not.</summary>
-    public ResiliencePipeline<Verdict?> Circuit { get; }
+    public ResiliencePipeline<Exchange?> Circuit { get; }
 
     /// <summary>When it was last used.</summary>
     public DateTimeOffset UsedAt { get; private set; }

@@ -2,6 +2,15 @@ using System.Globalization;
 using Benchmarks;
 
 // dotnet run -c Release --project tests/Benchmarks [-- rounds [messages]]
+// dotnet run -c Release --project tests/Benchmarks -- webhooks [seconds]
+if (args is ["webhooks", ..])
+{
+    await using var servers = await Bench.StartAsync();
+    Console.WriteLine($"{Environment.ProcessorCount} cores, .NET {Environment.Version}, {await servers.ServerVersionsAsync()}.");
+    await WebhookDelivery.RunAsync(servers, TimeSpan.FromSeconds(args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 20));
+    return;
+}
+
 var rounds = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 3;
 var messages = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 50_000;
 
