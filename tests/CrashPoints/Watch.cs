@@ -4,10 +4,14 @@ using Microsoft.EntityFrameworkCore.Diagnostics;
 
 namespace CrashPoints;
 
-/// <summary>Recognises the points of a top-up in what HttpClient and EF Core report.</summary>
+/// <summary>Recognises the points of a top-up and of a webhook's attempt in what HttpClient and EF Core report.</summary>
 internal sealed class Watch(Trap trap) : IObserver<DiagnosticListener>, IObserver<KeyValuePair<string, object?>>
 {
+    private const string Executing = "Microsoft.EntityFrameworkCore.Database.Command.CommandExecuting";
+    private const string Executed = "Microsoft.EntityFrameworkCore.Database.Command.CommandExecuted";
+
     private int charged;
+    private int recorded;
 
     public void OnNext(DiagnosticListener value)
     {
@@ -34,6 +38,22 @@ internal sealed class Watch(Trap trap) : IObserver<DiagnosticListener>, IObserve
                 Volatile.Write(ref charged, 1);
                 trap.Reach("after-charge");
                 break;
+            case { Key: Executing, Value: CommandEventData command } when IsTake(command):
+                trap.Reach("before-take");
+                break;
+            case { Key: Executed, Value: CommandEventData command } when IsTake(command):
+                trap.Reach("after-take");
+                break;
+            case { Key: Executing, Value: CommandEventData command } when IsOutcome(command):
+                trap.Reach("before-outcome");
+                break;
+            case { Key: Executed, Value: CommandEventData command } when IsOutcome(command):
+                Volatile.Write(ref recorded, 1);
+                trap.Reach("after-outcome");
+                break;
+            case { Key: "Microsoft.EntityFrameworkCore.Database.Transaction.TransactionCommitted" } when Interlocked.Exchange(ref recorded, 0) == 1:
+                trap.Reach("after-record");
+                break;
             case { Key: "Microsoft.EntityFrameworkCore.Database.Transaction.TransactionCommitted" } when Interlocked.Exchange(ref charged, 0) == 1:
                 trap.Reach("after-commit");
                 break;
@@ -47,6 +67,14 @@ internal sealed class Watch(Trap trap) : IObserver<DiagnosticListener>, IObserve
     public void OnError(Exception error)
     {
     }
+
+    // The statements that begin an attempt, with a lease, and that end it.
+    private static bool IsTake(CommandEventData command) => ChangesDelivery(command) && !command.Command.CommandText.Contains("\"LeaseUntil\" = NULL", StringComparison.Ordinal)
+        && command.Command.CommandText.Contains("\"LeaseUntil\" =", StringComparison.Ordinal);
+
+    private static bool IsOutcome(CommandEventData command) => ChangesDelivery(command) && command.Command.CommandText.Contains("\"LeaseUntil\" = NULL", StringComparison.Ordinal);
+
+    private static bool ChangesDelivery(CommandEventData command) => command.Command.CommandText.StartsWith("UPDATE \"Delivery\"", StringComparison.Ordinal);
 
     private static bool IsCharge(object payload) =>
         payload.GetType().GetProperty("Request")?.GetValue(payload) is HttpRequestMessage { Method.Method: "POST" } request

@@ -66,6 +66,10 @@ public sealed class Books(Func<string, DbConnection> connect)
         """SELECT "BusinessKey", "UserId", "Amount" FROM "LedgerEntry" WHERE "Reason" = 'top-up'""",
         row => (row.GetString(0), row.GetGuid(1), row.GetInt64(2)));
 
+    /// <summary>The business key of each credit.</summary>
+    public async Task<IReadOnlyList<string>> CreditKeysAsync() =>
+        await QueryAsync("Points", """SELECT "BusinessKey" FROM "LedgerEntry" """, row => row.GetString(0));
+
     /// <summary>How many half messages nobody has decided.</summary>
     public Task<long> CountPreparedAsync() => CountAsync("Users", """SELECT COUNT(*) FROM "OutboxMessage" WHERE "State" = 3""");
 

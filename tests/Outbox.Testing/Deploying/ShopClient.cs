@@ -32,6 +32,16 @@ public sealed class ShopClient(Uri users, Uri points, Uri notifications, string 
     /// <summary>The user's first ledger entries.</summary>
     public Task<PageOf<Entry>> EntriesAsync(Guid userId) => GetAsync<PageOf<Entry>>(new Uri(points, $"/accounts/{userId}/entries"));
 
+    /// <summary>Has the receiver told by webhook, too.</summary>
+    public async Task AddEndpointAsync(Uri url, params string[] eventTypes)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(notifications, "/v1/endpoints")) { Content = JsonContent.Create(new { url, eventTypes }) };
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", receiverKey);
+        using var answer = await Http.SendAsync(request);
+        if (answer.StatusCode != HttpStatusCode.Created)
+            throw new InvalidOperationException($"Expected 201; found {answer.StatusCode}: {await answer.Content.ReadAsStringAsync()}");
+    }
+
     /// <summary>A page of the receiver's notifications.</summary>
     public async Task<PageOf<Notification>> NotificationsAsync(string? after = null)
     {

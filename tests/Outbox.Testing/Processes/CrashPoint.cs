@@ -1,15 +1,16 @@
 namespace Outbox.Testing;
 
 /// <summary>
-/// Ends or stops a service at a named point of a top-up, by a hook that the runtime loads into it (tests/CrashPoints); the
-/// service has no code for it. The points: <c>after-prepare</c>, <c>before-charge</c>, <c>after-charge</c>,
-/// <c>after-commit</c>.
+/// Ends or stops a service at a named point, by a hook that the runtime loads into it (tests/CrashPoints); the
+/// service has no code for it. The points of a top-up: <c>after-prepare</c>, <c>before-charge</c>, <c>after-charge</c>,
+/// <c>after-commit</c>; of a webhook's attempt: <c>before-take</c>, <c>after-take</c>, <c>before-outcome</c>,
+/// <c>after-outcome</c> (not committed yet), <c>after-record</c>.
 /// </summary>
 /// <param name="file">Where the hook looks for what to do.</param>
 public sealed class CrashPoint(string file)
 {
     /// <summary>The environment that loads the hook.</summary>
-    internal IEnumerable<KeyValuePair<string, string?>> Environment =>
+    public IEnumerable<KeyValuePair<string, string?>> Environment =>
     [
         new("DOTNET_STARTUP_HOOKS", ServiceProcess.AssemblyOf("tests/CrashPoints")),
         new("OUTBOX_CRASH_FILE", file),
