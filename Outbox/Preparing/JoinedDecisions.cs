@@ -18,6 +18,7 @@ internal sealed class JoinedDecisions(OutboxRegistration registration, DecisionT
     private readonly Dictionary<long, Decision> _wanted = [];
     private AutoTransactionBehavior? _behavior;
     private bool _saving;
+    private bool _ownTransaction;
     private bool _made;
     private bool _madeInTransaction;
     private (DbTransaction Transaction, HalfMessageDecidedException Exception)? _refused;
@@ -34,10 +35,16 @@ internal sealed class JoinedDecisions(OutboxRegistration registration, DecisionT
     /// <summary>A save begins.</summary>
     public void Saving(DbContext dbContext)
     {
-        (_saving, _made) = (_wanted.Count > 0, false);
+        EndOfSave(dbContext);
+        (_saving, _made, _ownTransaction) = (_wanted.Count > 0, false, !dbContext.HasTransaction());
+        if (!_saving)
+            return;
+
+        // A failed concurrency check is told by this event only.
+        dbContext.SaveChangesFailed += NotSaved;
 
         // The save of a single row would do without a transaction, and there would be nothing to join.
-        if (_saving && !dbContext.HasTransaction())
+        if (_ownTransaction)
         {
             _behavior ??= dbContext.Database.AutoTransactionBehavior;
             dbContext.Database.AutoTransactionBehavior = AutoTransactionBehavior.Always;
@@ -145,7 +152,7 @@ internal sealed class JoinedDecisions(OutboxRegistration registration, DecisionT
         // Somebody caught the refusal and commits what was to be saved with the decision all the same.
         if (_refused is { } refused && ReferenceEquals(refused.Transaction, transaction))
             throw new HalfMessageDecidedException(refused.Exception);
-        return _saving;
+        return _saving && _ownTransaction;
     }
 
     private bool HasSaved(DbContext dbContext)
@@ -160,7 +167,10 @@ internal sealed class JoinedDecisions(OutboxRegistration registration, DecisionT
         if (_behavior is { } behavior)
             dbContext.Database.AutoTransactionBehavior = behavior;
         (_behavior, _saving) = (null, false);
+        dbContext.SaveChangesFailed -= NotSaved;
     }
+
+    private void NotSaved(object? dbContext, SaveChangesFailedEventArgs failure) => EndOfSave((DbContext)dbContext!);
 
     private void Refuse(DbContext dbContext, HalfMessageDecidedException exception)
     {

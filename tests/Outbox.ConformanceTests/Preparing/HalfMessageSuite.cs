@@ -150,6 +150,30 @@ public abstract class HalfMessageSuite
         }
     }
 
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_save_that_fails_on_a_concurrency_check_decides_nothing_whatever_is_committed_afterwards(bool inTransaction)
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Start(database);
+
+        await host.InScope(async (db, outbox) =>
+        {
+            await using var half = await outbox.Prepare(new OrderPlaced(1));
+            half.Commit();
+            db.Update(new Order { Id = 12345, Number = 1 });
+            if (!inTransaction)
+                await Should.ThrowAsync<DbUpdateConcurrencyException>(() => db.SaveChangesAsync());
+            await using var transaction = await db.Database.BeginTransactionAsync();
+            if (inTransaction)
+                await Should.ThrowAsync<DbUpdateConcurrencyException>(() => db.SaveChangesAsync());
+            await transaction.CommitAsync();
+        });
+
+        (await host.Rows()).ShouldHaveSingleItem().State.ShouldBe(OutboxMessageState.Prepared);
+    }
+
     [SkippableFact]
     public async Task What_is_not_saved_before_the_half_message_is_disposed_of_is_no_decision()
     {
