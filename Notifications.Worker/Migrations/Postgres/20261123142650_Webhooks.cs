@@ -19,10 +19,6 @@ namespace Notifications.Migrations.Postgres
                 name: "FK_Notification_Receiver_ReceiverId",
                 table: "Notification");
 
-            migrationBuilder.DropColumn(
-                name: "Data",
-                table: "BusinessEvent");
-
             migrationBuilder.AddColumn<DateTime>(
                 name: "CreatedAt",
                 table: "Receiver",
@@ -68,6 +64,19 @@ namespace Notifications.Migrations.Postgres
                 type: "character varying(55)",
                 maxLength: 55,
                 nullable: true);
+
+            // By hand: what was told is kept, as the body that it would have today.
+            migrationBuilder.Sql(
+                """
+                UPDATE "BusinessEvent" SET
+                    "CreatedAt" = "OccurredAt",
+                    "Body" = convert_to(
+                        '{"type":"' || "Type" || '","timestamp":"' || to_char("OccurredAt" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+                        || '","data":' || "Data" || '}', 'UTF8')
+                """);
+            migrationBuilder.DropColumn(
+                name: "Data",
+                table: "BusinessEvent");
 
             migrationBuilder.CreateTable(
                 name: "FeedCounter",

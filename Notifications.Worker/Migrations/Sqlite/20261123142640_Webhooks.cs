@@ -11,18 +11,12 @@ namespace Notifications.Migrations.Sqlite
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
-            migrationBuilder.DropForeignKey(
-                name: "FK_Notification_BusinessEvent_EventId",
-                table: "Notification");
-
-            migrationBuilder.DropForeignKey(
-                name: "FK_Notification_Receiver_ReceiverId",
-                table: "Notification");
-
-            migrationBuilder.RenameColumn(
-                name: "Data",
+            migrationBuilder.AddColumn<DateTime>(
+                name: "CreatedAt",
                 table: "BusinessEvent",
-                newName: "CreatedAt");
+                type: "TEXT",
+                nullable: false,
+                defaultValue: new DateTime(1, 1, 1, 0, 0, 0, 0, DateTimeKind.Unspecified));
 
             migrationBuilder.AddColumn<DateTime>(
                 name: "CreatedAt",
@@ -62,6 +56,16 @@ namespace Notifications.Migrations.Sqlite
                 type: "TEXT",
                 maxLength: 55,
                 nullable: true);
+
+            // By hand: what was told is kept, as the body that it would have today. And the column is dropped by SQLite itself:
+            // EF would make the tables anew, partly outside the transaction, and a kill would leave them half made.
+            migrationBuilder.Sql(
+                """
+                UPDATE "BusinessEvent" SET
+                    "CreatedAt" = "OccurredAt",
+                    "Body" = CAST('{"type":"' || "Type" || '","timestamp":"' || replace("OccurredAt", ' ', 'T') || 'Z","data":' || "Data" || '}' AS BLOB)
+                """);
+            migrationBuilder.Sql("""ALTER TABLE "BusinessEvent" DROP COLUMN "Data" """);
 
             migrationBuilder.CreateTable(
                 name: "FeedCounter",
@@ -263,35 +267,11 @@ namespace Notifications.Migrations.Sqlite
                 name: "IX_WebhookEndpoint_State",
                 table: "WebhookEndpoint",
                 column: "State");
-
-            migrationBuilder.AddForeignKey(
-                name: "FK_Notification_BusinessEvent_EventId",
-                table: "Notification",
-                column: "EventId",
-                principalTable: "BusinessEvent",
-                principalColumn: "Id",
-                onDelete: ReferentialAction.Restrict);
-
-            migrationBuilder.AddForeignKey(
-                name: "FK_Notification_Receiver_ReceiverId",
-                table: "Notification",
-                column: "ReceiverId",
-                principalTable: "Receiver",
-                principalColumn: "Id",
-                onDelete: ReferentialAction.Restrict);
         }
 
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
-            migrationBuilder.DropForeignKey(
-                name: "FK_Notification_BusinessEvent_EventId",
-                table: "Notification");
-
-            migrationBuilder.DropForeignKey(
-                name: "FK_Notification_Receiver_ReceiverId",
-                table: "Notification");
-
             migrationBuilder.DropTable(
                 name: "DeliveryAttempt");
 
@@ -343,26 +323,16 @@ namespace Notifications.Migrations.Sqlite
                 name: "TraceParent",
                 table: "BusinessEvent");
 
-            migrationBuilder.RenameColumn(
+            migrationBuilder.DropColumn(
                 name: "CreatedAt",
+                table: "BusinessEvent");
+
+            migrationBuilder.AddColumn<string>(
+                name: "Data",
                 table: "BusinessEvent",
-                newName: "Data");
-
-            migrationBuilder.AddForeignKey(
-                name: "FK_Notification_BusinessEvent_EventId",
-                table: "Notification",
-                column: "EventId",
-                principalTable: "BusinessEvent",
-                principalColumn: "Id",
-                onDelete: ReferentialAction.Cascade);
-
-            migrationBuilder.AddForeignKey(
-                name: "FK_Notification_Receiver_ReceiverId",
-                table: "Notification",
-                column: "ReceiverId",
-                principalTable: "Receiver",
-                principalColumn: "Id",
-                onDelete: ReferentialAction.Cascade);
+                type: "TEXT",
+                nullable: false,
+                defaultValue: "{}");
         }
     }
 }
