@@ -18,9 +18,11 @@ internal static class Tour
               curl {{address}}/users
               curl {{address}}/accounts/<the user's id>
 
-            Buy points, from a payment provider that is simulated:
+            Buy points, from a payment provider that is simulated; make it fail in between, and look who finds out:
 
               curl -i {{address}}/users/<the user's id>/top-ups -H 'Content-Type: application/json' -d '{"amount":500}'
+              curl -X PUT {{address}}/simulators/payments/behaviour -H 'Content-Type: application/json' \
+                   -d '{"mode":"charge-then-hang","times":3}'
               curl {{address}}/users/<the user's id>/top-ups
               curl {{address}}/simulators/payments/total
 

@@ -13,6 +13,8 @@ internal sealed class MigrateAtStart(DbContext db, TimeProvider time, string nam
 {
     private const int SqlServerDuplicateDatabase = 1801;
 
+    private const int MostTurns = 20;
+
     public async Task Run(CancellationToken cancellationToken)
     {
         try
@@ -34,22 +36,29 @@ internal sealed class MigrateAtStart(DbContext db, TimeProvider time, string nam
     }
 
     // EF's own lock lies in the database, which has to exist for it: two replicas that both find none both create it, and
-    // the slower one is told that it exists by now.
+    // the slower one is told that it exists by now. On PostgreSQL the lock ends with each migration's transaction, so that
+    // two may begin with the same one. A migration is applied whole or not at all: beginning anew goes on after the other.
     private async Task MigrateServer(CancellationToken cancellationToken)
     {
-        try
+        for (var left = MostTurns; ; left--)
         {
-            await db.Database.MigrateAsync(cancellationToken);
-        }
-        catch (DbException exception) when (ExistsByNow(exception))
-        {
-            await db.Database.MigrateAsync(cancellationToken);
+            try
+            {
+                await db.Database.MigrateAsync(cancellationToken);
+                return;
+            }
+            catch (DbException exception) when (left > 0 && ExistsByNow(exception))
+            {
+                // The other replica was faster.
+            }
         }
     }
 
     private static bool ExistsByNow(DbException exception) => exception switch
     {
-        PostgresException postgres => postgres.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation,
+        PostgresException postgres => postgres.SqlState
+            is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.DuplicateTable or PostgresErrorCodes.DuplicateColumn
+            or PostgresErrorCodes.DuplicateObject or PostgresErrorCodes.UniqueViolation,
         SqlException sqlServer => sqlServer.Number == SqlServerDuplicateDatabase,
         _ => false,
     };

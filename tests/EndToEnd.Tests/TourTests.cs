@@ -18,7 +18,7 @@ public partial class TourTests
         // A command may go on in a second line.
         var text = string.Join('\n', local.Replica.Process.Output.Values).Replace("\\\n", "", StringComparison.Ordinal);
         var commands = text.Split('\n').Where(line => line.StartsWith("  curl ", StringComparison.Ordinal)).ToList();
-        commands.Count.ShouldBe(7);
+        commands.Count.ShouldBe(8);
 
         (await TypeAsync(commands[0])).ShouldContain("201 Created");
         var users = await TypeAsync(commands[1]);
@@ -26,7 +26,7 @@ public partial class TourTests
 
         var id = AnId().Match(users).Value;
         commands = commands.ConvertAll(command => command.Replace("<the user's id>", id, StringComparison.Ordinal));
-        var (account, topUp, topUps, total, told) = (commands[2], commands[3], commands[4], commands[5], commands[6]);
+        var (account, topUp, misbehave, topUps, total, told) = (commands[2], commands[3], commands[4], commands[5], commands[6], commands[7]);
         await Eventually.Holds(async () => (await TypeAsync(account)).ShouldContain("\"balance\":100"));
 
         var bought = await TypeAsync(topUp);
@@ -35,7 +35,12 @@ public partial class TourTests
         await Eventually.Holds(async () => (await TypeAsync(account)).ShouldContain("\"balance\":600"));
         (await TypeAsync(topUps)).ShouldContain("\"state\":\"succeeded\"");
 
-        (await TypeAsync(total)).ShouldContain("\"total\":500");
+        // The provider takes the money and does not say so, however often it is asked: the check-back finds out.
+        (await TypeAsync(misbehave)).ShouldContain("charge-then-hang");
+        (await TypeAsync(topUp)).ShouldContain("\"state\":\"pending\"");
+        (await TypeAsync(total)).ShouldContain("\"total\":1000");
+        await Eventually.Holds(async () => (await TypeAsync(account)).ShouldContain("\"balance\":1100"), Eventually.Limit * 2);
+        (await TypeAsync(topUps)).ShouldNotContain("pending");
 
         await Eventually.Holds(async () => (await TypeAsync(told)).ShouldContain($"welcome:{id}"));
         await Eventually.Holds(async () => (await TypeAsync(told)).ShouldContain("top-up:"));

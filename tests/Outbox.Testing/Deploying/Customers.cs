@@ -15,14 +15,16 @@ public sealed class Customers : IDisposable
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan Patience = Eventually.Limit * 8;
 
-    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(15) };
+    private readonly HttpClient _http;
     private readonly IReadOnlyList<Uri> _entrances;
     private readonly ConcurrentDictionary<Guid, string> _answered = [];
     private int _unanswered;
 
     /// <summary>Describes them.</summary>
     /// <param name="entrances">The replicas to ask.</param>
-    public Customers(IReadOnlyList<Uri> entrances) => _entrances = entrances;
+    /// <param name="waitFor">How long one waits for an answer; by default 15 s.</param>
+    public Customers(IReadOnlyList<Uri> entrances, TimeSpan? waitFor = null) =>
+        (_entrances, _http) = (entrances, new HttpClient { Timeout = waitFor ?? TimeSpan.FromSeconds(15) });
 
     /// <summary>The top-ups that were answered, and the state that was answered.</summary>
     public IReadOnlyDictionary<Guid, string> Answered => _answered;

@@ -74,11 +74,11 @@ public sealed class TopUpService : IAsyncDisposable
     }
 
     /// <summary>Lets so much time pass, in steps that the service can follow.</summary>
-    public async Task Pass(TimeSpan time)
+    public async Task Pass(TimeSpan time, TimeSpan? step = null)
     {
-        for (var passed = TimeSpan.Zero; passed < time; passed += Step)
+        for (var passed = TimeSpan.Zero; passed < time; passed += step ?? Step)
         {
-            Clock.Advance(Step);
+            Clock.Advance(step ?? Step);
             await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
         }
     }
