@@ -38,18 +38,29 @@ internal sealed class MessageStatements(SqlDialect dialect)
     /// <summary>Writes down a failed send, unless somebody else has written about the row since it was read.</summary>
     public string RecordFailure { get; } = RecordFailureText(dialect.Tables.Message);
 
-    /// <summary>Keeps the rows <c>@ids</c> as sent.</summary>
+    /// <summary>Keeps the rows <c>@ids</c> as sent, since the first time that they were.</summary>
     public string Keep { get; } = KeepText(dialect, dialect.Tables.Message);
 
     /// <summary>The last of the rows that are kept.</summary>
     public string LastKept { get; } =
         $"SELECT max({Message(dialect, nameof(OutboxMessage.SequenceNumber))}) FROM {dialect.Tables.Message} WHERE {IsKept(dialect)}";
 
-    /// <summary>Makes the rows pending again that are kept.</summary>
+    /// <summary>The latest moment at which a row was kept, one that is being sent again included.</summary>
+    public string LastClosed { get; } =
+        $"SELECT max({Message(dialect, nameof(OutboxMessage.ClosedAt))}) FROM {dialect.Tables.Message} WHERE {Message(dialect, nameof(OutboxMessage.State))} IN (0, 1)";
+
+    /// <summary>Writes the time onto the row <c>@id</c>, if it is kept.</summary>
+    public string Tell { get; } =
+        $"""
+        UPDATE {dialect.Tables.Message} SET {Message(dialect, nameof(OutboxMessage.ClosedAt))} = @now
+        WHERE {Message(dialect, nameof(OutboxMessage.SequenceNumber))} = @id AND {Message(dialect, nameof(OutboxMessage.State))} = 1
+        """;
+
+    /// <summary>Makes the rows pending again that are kept. When they were sent first stays written on them.</summary>
     public string Redeliver { get; } =
         $"""
         UPDATE {dialect.Tables.Message}
-        SET {Message(dialect, nameof(OutboxMessage.State))} = 0, {Message(dialect, nameof(OutboxMessage.ClosedAt))} = NULL
+        SET {Message(dialect, nameof(OutboxMessage.State))} = 0
         WHERE {IsKept(dialect)}
         """;
 
@@ -91,7 +102,7 @@ internal sealed class MessageStatements(SqlDialect dialect)
 
     private static string KeepText(SqlDialect dialect, Table m) =>
         $"""
-        UPDATE {m} SET {m[nameof(OutboxMessage.State)]} = 1, {m[nameof(OutboxMessage.ClosedAt)]} = @now
+        UPDATE {m} SET {m[nameof(OutboxMessage.State)]} = 1, {m[nameof(OutboxMessage.ClosedAt)]} = COALESCE({m[nameof(OutboxMessage.ClosedAt)]}, @now)
         WHERE {m[nameof(OutboxMessage.State)]} = 0 AND {dialect.IsIn(m[nameof(OutboxMessage.SequenceNumber)], "@ids")}
         """;
 

@@ -104,9 +104,8 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
         => connection.Execute(
             HalfSql.Settle, c => c.Add("ids", connection.Dialect.List(ids)).Add("now", now).Add("empty", Array.Empty<byte>()), cancellationToken);
 
-    /// <summary>Makes kept rows pending again.</summary>
-    /// <returns>The last of them, if there are any.</returns>
-    public async Task<long?> Redeliver(CancellationToken cancellationToken)
+    /// <summary>The last of the kept rows.</summary>
+    public async Task<long?> LastKept(CancellationToken cancellationToken)
     {
         long? last = null;
         await connection.Query(
@@ -114,10 +113,27 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
             _ => { },
             async reader => last = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && !reader.IsDBNull(0) ? reader.GetInt64(0) : null,
             cancellationToken).ConfigureAwait(false);
-        if (last is not null)
-            await connection.Execute(Sql.Redeliver, _ => { }, cancellationToken).ConfigureAwait(false);
         return last;
     }
+
+    /// <summary>The latest moment at which a row was kept.</summary>
+    public async Task<DateTime?> LastClosed(CancellationToken cancellationToken)
+    {
+        DateTime? last = null;
+        await connection.Query(
+            Sql.LastClosed,
+            _ => { },
+            async reader => last = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) ? reader.GetUtc(0) : null,
+            cancellationToken).ConfigureAwait(false);
+        return last;
+    }
+
+    /// <summary>Writes the time onto a kept row.</summary>
+    public Task Tell(long id, DateTime now, CancellationToken cancellationToken)
+        => connection.Execute(Sql.Tell, c => c.Add("id", id).Add("now", now), cancellationToken);
+
+    /// <summary>Makes kept rows pending again.</summary>
+    public Task Redeliver(CancellationToken cancellationToken) => connection.Execute(Sql.Redeliver, _ => { }, cancellationToken);
 
     /// <summary>Whether a row up to this one is ready and not yet sent.</summary>
     public async Task<bool> AnyReadyUpTo(long last, CancellationToken cancellationToken)

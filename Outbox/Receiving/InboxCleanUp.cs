@@ -63,6 +63,9 @@ internal sealed class InboxCleanUp<TDbContext>(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        if (!store.Dialect.Tables.HasInbox)
+            return;
+
         // A random part of the period first: the replicas then do not all come at once.
         var pause = Period * Random.Shared.NextDouble();
         while (true)

@@ -3,6 +3,7 @@ using MassTransit.DependencyInjection;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Outbox;
+using Outbox.Databases;
 using Outbox.Receiving;
 
 namespace MassTransit;
@@ -24,7 +25,7 @@ public static class InboxEndpointExtensions
     /// <param name="context">The bus registration.</param>
     /// <param name="configure">Accepted for familiarity.</param>
     /// <exception cref="ConfigurationException">
-    /// The DbContext has no outbox. At the start of the bus: a batch consumer, or a retry inside the transaction.
+    /// The DbContext has no outbox, or its model no inbox. At the start of the bus: a batch consumer, or a retry inside the transaction.
     /// </exception>
     public static void UseEntityFrameworkOutbox<TDbContext>(
         this IReceiveEndpointConfigurator configurator, IRegistrationContext context, Action<IOutboxOptionsConfigurator>? configure = null)
@@ -50,6 +51,9 @@ public static class InboxEndpointExtensions
                 $"UseEntityFrameworkOutbox<{typeof(TDbContext).Name}> needs the outbox of {typeof(TDbContext).Name}; found none. "
                 + $"Call AddEntityFrameworkOutbox<{typeof(TDbContext).Name}> in AddMassTransit.");
         }
+
+        // Asked for here, so that a model without the inbox's table is an error of the start.
+        _ = provider.GetRequiredService<OutboxStore<TDbContext>>().Inbox;
 
         var marks = new InboxMarks<TDbContext>(configurator);
         configurator.ConnectConsumerConfigurationObserver(marks);

@@ -39,10 +39,6 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
 
     public TimeSpan MessageDeliveryTimeout { get => Options.MessageDeliveryTimeout; set => Options.MessageDeliveryTimeout = value; }
 
-    public TimeSpan? KeepDelivered { get => Options.KeepDelivered; set => Options.KeepDelivered = value; }
-
-    public bool RedeliverOnStart { get => Options.RedeliverOnStart; set => Options.RedeliverOnStart = value; }
-
     public void DisableInboxCleanupService() => Options.InboxCleanupServiceEnabled = false;
 
     public void DisableDeliveryService() => Options.DeliveryServiceEnabled = false;

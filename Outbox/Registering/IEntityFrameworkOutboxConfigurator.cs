@@ -26,12 +26,6 @@ public interface IEntityFrameworkOutboxConfigurator
     /// <inheritdoc cref="Outbox.OutboxOptions.QueryTimeout"/>
     TimeSpan QueryTimeout { get; set; }
 
-    /// <inheritdoc cref="Outbox.OutboxOptions.KeepDelivered"/>
-    TimeSpan? KeepDelivered { get; set; }
-
-    /// <inheritdoc cref="Outbox.OutboxOptions.RedeliverOnStart"/>
-    bool RedeliverOnStart { get; set; }
-
     /// <summary>This process leaves the deleting of expired inbox rows to the other replicas.</summary>
     void DisableInboxCleanupService();
 

@@ -7,8 +7,9 @@ namespace Outbox.Relaying;
 /// when the process starts.
 /// </summary>
 /// <remarks>
-/// The while counts the time that the process runs. A row's closing time is therefore told by the monotonic clock, from
-/// the start on; a row of an earlier run is as young as this run.
+/// The while counts the time that the process runs, over all its runs. So the closing time of a kept row is told by a clock of
+/// its own: it goes on where it was read last, and stands while the process is down. The last of the kept rows tells it: its
+/// closing time is moved on about once a minute. What a kill takes from it keeps rows a little longer, never shorter.
 /// </remarks>
 internal sealed class Keeping(OutboxRegistration registration, MessageTable table, TimeProvider time)
 {
@@ -17,24 +18,33 @@ internal sealed class Keeping(OutboxRegistration registration, MessageTable tabl
     private static readonly TimeSpan DrainPeriod = TimeSpan.FromSeconds(1);
 
     private readonly long _started = time.GetTimestamp();
-    private readonly DateTime _startedAt = time.GetUtcNow().UtcDateTime;
     private readonly TimeSpan? _window = registration.Options.KeepDelivered;
+    private DateTime? _before;
     private long? _lastOfBefore;
-    private bool _redelivered = !registration.Options.RedeliverOnStart;
+    private bool _redelivered;
+    private (long Id, DateTime Since)? _hand;
     private TimeSpan _next;
 
     /// <summary>Whether confirmed rows are kept.</summary>
     public bool IsOn => _window is not null;
 
-    /// <summary>The time (UTC), as far as kept rows are concerned.</summary>
-    public DateTime Now => _startedAt + Uptime;
+    /// <summary>What the clock of the kept rows shows.</summary>
+    public DateTime Now => (_before ?? time.GetUtcNow().UtcDateTime - Uptime) + Uptime;
 
-    /// <summary>Makes pending again what was kept before the start. Once, and before the first read.</summary>
+    /// <summary>Reads the clock, and makes pending again what was kept before the start. Once, and before the first read.</summary>
     public async Task Redeliver(CancellationToken cancellationToken)
     {
-        if (_redelivered)
+        if (!IsOn || _redelivered)
             return;
-        _lastOfBefore = await table.Redeliver(cancellationToken).ConfigureAwait(false);
+
+        _before ??= (await table.LastClosed(cancellationToken).ConfigureAwait(false) ?? time.GetUtcNow().UtcDateTime) - Uptime;
+        if (registration.Options.RedeliverOnStart)
+        {
+            _lastOfBefore = await table.LastKept(cancellationToken).ConfigureAwait(false);
+            if (_lastOfBefore is not null)
+                await table.Redeliver(cancellationToken).ConfigureAwait(false);
+        }
+
         _redelivered = true;
     }
 
@@ -51,8 +61,6 @@ internal sealed class Keeping(OutboxRegistration registration, MessageTable tabl
         }
 
         _next = Uptime + (window < Period ? window : Period);
-        if (Uptime < window)
-            return 0;
         var (total, deleted) = (0, 0);
         do
         {
@@ -60,10 +68,32 @@ internal sealed class Keeping(OutboxRegistration registration, MessageTable tabl
             total += deleted;
         }
         while (deleted == BatchSize);
-        return total;
+        return total + await MoveHand(window, cancellationToken).ConfigureAwait(false);
     }
 
     private TimeSpan Uptime => time.GetElapsedTime(_started);
+
+    /// <summary>Writes the time onto the last row. One that stays the last is kept as long as any: as far as this run knows.</summary>
+    private async Task<int> MoveHand(TimeSpan window, CancellationToken cancellationToken)
+    {
+        if (await table.LastKept(cancellationToken).ConfigureAwait(false) is not { } last)
+        {
+            _hand = null;
+            return 0;
+        }
+
+        if (_hand is not { } hand || hand.Id != last)
+            _hand = hand = (last, Now);
+        if (Now - hand.Since >= window)
+        {
+            var before = Now - window;
+            await table.Tell(last, before, cancellationToken).ConfigureAwait(false);
+            return await table.DeleteKept(before, BatchSize, cancellationToken).ConfigureAwait(false);
+        }
+
+        await table.Tell(last, Now, cancellationToken).ConfigureAwait(false);
+        return 0;
+    }
 
     private async Task<bool> HasDrained(CancellationToken cancellationToken)
     {

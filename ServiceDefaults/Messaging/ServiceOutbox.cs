@@ -23,8 +23,8 @@ public static class ServiceOutbox
             outbox.DuplicateDetectionWindow = Remembered;
             if (ServiceBus.IsInProcess(bus))
             {
-                outbox.KeepDelivered = Kept;
-                outbox.RedeliverOnStart = true;
+                outbox.Options.KeepDelivered = Kept;
+                outbox.Options.RedeliverOnStart = true;
             }
 
             configure?.Invoke(outbox);

@@ -40,7 +40,7 @@ public class LosingAnOwnerTests(ITestOutputHelper output)
         broker.Pause();
         var before = Crowd.Start(deployment.Entrances, Users, name: "before");
         await before.Finished;
-        await Task.Delay(TimeSpan.FromSeconds(2), TimeProvider.System);   // two polls: whatever was not sent by then is read later
+        await BothPassedAsync(deployment);                                // whatever was not sent by then is read later
         victim.Process.Suspend();
         var paused = TimeProvider.System.GetTimestamp();
         var inFlight = await deployment.Books.WaitingMessagesAsync("Users");
@@ -78,6 +78,15 @@ public class LosingAnOwnerTests(ITestOutputHelper output)
         () => deployment.Books.OwnersAsync("Users"),
         owners => !owners.Contains(null) && owners.Distinct().Count() == 2,
         Eventually.Limit * 2);
+
+    /// <summary>Waits until the relay of each replica has gone through a whole pass: it beats once a pass at most, and reads after it.</summary>
+    private static async Task BothPassedAsync(Deployment deployment)
+    {
+        var before = await deployment.Books.BeatsAsync("Users");
+        await Eventually.Get(
+            () => deployment.Books.BeatsAsync("Users"),
+            beats => before.All(b => beats.TryGetValue(b.Key, out var beat) && beat >= b.Value + 2));
+    }
 
     private static Task<IReadOnlyList<Guid?>> HeirOwnsAllAsync(Deployment deployment) => Eventually.Get(
         () => deployment.Books.OwnersAsync("Users"),

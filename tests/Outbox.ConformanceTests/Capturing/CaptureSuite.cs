@@ -176,52 +176,6 @@ public abstract class CaptureSuite
     }
 
     [SkippableFact]
-    public async Task The_messages_of_a_transaction_share_a_key_and_a_partition_over_its_saves()
-    {
-        await using var database = await NewDatabase();
-        await using var host = await Host(database);
-
-        await host.InScope(async (db, outbox) =>
-        {
-            await using var transaction = await db.Database.BeginTransactionAsync();
-            for (var number = 1; number <= 3; number++)
-            {
-                await outbox.Publish(new OrderPlaced(number));
-                await db.SaveChangesAsync();
-            }
-            await transaction.CommitAsync();
-        });
-        await host.InScope(async (db, outbox) =>
-        {
-            await outbox.Publish(new OrderPlaced(4));
-            await db.SaveChangesAsync();
-        });
-
-        var rows = await host.Rows();
-        rows.Take(3).Select(r => (r.KeyHash, r.Partition)).Distinct().Count().ShouldBe(1);
-        rows[3].KeyHash.ShouldNotBe(rows[0].KeyHash);
-    }
-
-    [SkippableFact]
-    public async Task A_long_key_counts_as_a_whole_and_is_shown_in_part()
-    {
-        await using var database = await NewDatabase();
-        await using var host = await Host(database);
-        var start = new string('k', 300);
-
-        await host.InScope(async (db, outbox) =>
-        {
-            await outbox.Publish(new OrderPlaced(1), context => context.SetOutboxPartitionKey(start + "1"));
-            await outbox.Publish(new OrderPlaced(2), context => context.SetOutboxPartitionKey(start + "2"));
-            await db.SaveChangesAsync();
-        });
-
-        var rows = await host.Rows();
-        rows.Select(r => r.PartitionKey).Distinct(StringComparer.Ordinal).ShouldBe([start[..256]]);
-        rows.Select(r => r.KeyHash).ShouldBe([PartitionKeys.Hash(start + "1"), PartitionKeys.Hash(start + "2")]);
-    }
-
-    [SkippableFact]
     public async Task An_address_that_is_too_long_is_refused_when_it_is_used()
     {
         await using var database = await NewDatabase();
@@ -233,49 +187,6 @@ public abstract class CaptureSuite
             error.Message.ShouldContain("destination address");
             db.ChangeTracker.Entries<OutboxMessage>().ShouldBeEmpty();
         });
-    }
-
-    [SkippableFact]
-    public async Task A_key_decides_the_partition_whoever_stores_the_message()
-    {
-        await using var database = await NewDatabase();
-        await using var host = await Host(database, o => o.Outbox = x => x.PartitionBy<OrderPlaced>(m => m.Customer));
-
-        await host.InScope(async (db, outbox) =>
-        {
-            await outbox.Publish(new OrderPlaced(1, "ada"));
-            await outbox.Publish(new OrderPlaced(2, "bob"));
-            await outbox.Publish(new OrderPlaced(3));
-            await outbox.Publish(new OrderPlaced(4), context => context.SetOutboxPartitionKey("ada"));
-            await db.SaveChangesAsync();
-        });
-
-        var rows = await host.Rows();
-        rows.Select(r => r.PartitionKey).ShouldBe(["ada", "bob", null, "ada"]);
-        rows[0].KeyHash.ShouldBe(PartitionKeys.Hash("ada"));
-        rows[0].Partition.ShouldBe(PartitionKeys.Partition(PartitionKeys.Hash("ada"), 16));
-        rows[3].KeyHash.ShouldBe(rows[0].KeyHash);
-    }
-
-    [SkippableFact]
-    public async Task A_hundred_messages_of_one_save_keep_their_order()
-    {
-        await using var database = await NewDatabase();
-        await using var host = await Host(database);
-
-        await host.InScope(async (db, outbox) =>
-        {
-            for (var number = 0; number < 100; number++)
-                await outbox.Publish(new OrderPlaced(number));
-            await db.SaveChangesAsync();
-        });
-
-        var numbers = (await host.Rows()).Select(r =>
-        {
-            using var envelope = JsonDocument.Parse(r.Body);
-            return envelope.RootElement.GetProperty("message").GetProperty("number").GetInt32();
-        });
-        numbers.ShouldBe(Enumerable.Range(0, 100));
     }
 
     [SkippableFact]

@@ -62,7 +62,7 @@ public abstract class HalfRelaySuite
         void Kept(IEntityFrameworkOutboxConfigurator o)
         {
             o.AddCheckBack<OrderPlaced, ScriptedCheckBack>();
-            (o.KeepDelivered, o.RedeliverOnStart) = (TimeSpan.FromMilliseconds(500), true);
+            (o.Options.KeepDelivered, o.Options.RedeliverOnStart) = (TimeSpan.FromMilliseconds(500), true);
         }
 
         await using (var host = await Start(database, Kept))

@@ -85,6 +85,98 @@ public sealed class RabbitMqRelayTests
         await Eventually.Is(async () => (await producer.Rows()).Count == 0);
     }
 
+    [SkippableFact]
+    public async Task A_message_that_no_queue_wants_holds_its_key_if_told_to()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        var packed = new SignalLog<PackOrder>();
+        await using var packing = await StartConsumer<PackOrder>(broker.Address, "packing", context => packed.Add(context.Message));
+        await using var producer = await Start(database, broker.Address, o =>
+        {
+            Quick(o);
+            o.Options.HoldKeyWhileUnrouted = true;
+        }, start: false);
+        await producer.InScope(async (db, outbox) =>
+        {
+            await outbox.Publish(new OrderPlaced(1), context => context.SetOutboxPartitionKey("ann"));
+            await outbox.Send(new Uri("queue:packing"), new PackOrder(2), context => context.SetOutboxPartitionKey("ann"));
+            await outbox.Send(new Uri("queue:packing"), new PackOrder(3), context => context.SetOutboxPartitionKey("bob"));
+            await db.SaveChangesAsync();
+        });
+
+        await producer.StartAsync();
+
+        await packed.WaitFor(m => m.Number == 3);
+        await Eventually.Is(async () => await producer.Rows() is [{ Holds: true, Returns: >= 2 }, { Returns: 0 }]);
+        packed.Count.ShouldBe(1);
+        await using var consumer = await StartConsumer(broker.Address);
+        await _received.WaitForCount(1);
+        (await packed.WaitForCount(2))[1].Number.ShouldBe(2);
+    }
+
+    [SkippableFact]
+    public async Task A_message_that_no_queue_wants_is_dead_after_a_limit_if_there_is_one()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await using var producer = await Start(database, broker.Address, o =>
+        {
+            Quick(o);
+            o.Options.MaxUnroutedAttempts = 2;
+        });
+
+        await Publish(producer, 1, "ann");
+
+        await Eventually.Is(async () => await producer.Rows() is [{ State: OutboxMessageState.Dead, Returns: 2, Attempts: 0 }]);
+    }
+
+    [SkippableFact]
+    public async Task Headers_ids_and_the_trace_arrive_as_they_were_sent()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        var seen = new SignalLog<(string? Tenant, Guid? Correlation, Guid? Message, string? Trace)>();
+        await using var consumer = await StartConsumer<OrderPlaced>(broker.Address, "orders", context => seen.Add((
+            context.Headers.Get<string>("tenant"), context.CorrelationId, context.MessageId, context.ReceiveContext.TransportHeaders.Get<string>(MassTransit.Logging.DiagnosticHeaders.ActivityId))));
+        await using var producer = await Start(database, broker.Address, Quick);
+        var (correlation, message) = (NewId.NextGuid(), NewId.NextGuid());
+        using var request = new System.Diagnostics.Activity("request").Start();
+
+        await producer.InScope(async (db, outbox) =>
+        {
+            await outbox.Publish(new OrderPlaced(1), context =>
+            {
+                context.Headers.Set("tenant", "north");
+                (context.CorrelationId, context.MessageId) = (correlation, message);
+            });
+            await db.SaveChangesAsync();
+        });
+
+        var arrived = (await seen.WaitForCount(1)).Single();
+        (arrived.Tenant, arrived.Correlation, arrived.Message).ShouldBe(("north", correlation, message));
+        arrived.Trace.ShouldNotBeNull().ShouldContain(request.TraceId.ToHexString());
+    }
+
+    [SkippableFact]
+    public async Task A_message_reaches_those_who_listen_to_a_type_that_it_implements()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        var seen = new SignalLog<int>();
+        await using var consumer = await StartConsumer<IOrderEvent>(broker.Address, "audit", context => seen.Add(context.Message.Number));
+        await using var producer = await Start(database, broker.Address, Quick);
+
+        await producer.InScope(async (db, outbox) =>
+        {
+            await outbox.Publish(new OrderChanged(7));
+            await db.SaveChangesAsync();
+        });
+
+        (await seen.WaitForCount(1)).ShouldBe([7]);
+        await Eventually.Is(async () => (await producer.Rows()).Count == 0);
+    }
+
     private static void Quick(IEntityFrameworkOutboxConfigurator outbox)
     {
         outbox.PartitionBy<OrderPlaced>(m => m.Number);
@@ -109,20 +201,30 @@ public sealed class RabbitMqRelayTests
         });
 
     /// <summary>A service of its own, without an outbox.</summary>
-    private async Task<Subscriber> StartConsumer(Uri broker)
+    private Task<Subscriber> StartConsumer(Uri broker) => StartConsumer<OrderPlaced>(broker, "orders", context => _received.Add(context.Message));
+
+    private static async Task<Subscriber> StartConsumer<TMessage>(Uri broker, string queue, Action<ConsumeContext<TMessage>> consume)
+        where TMessage : class
     {
         var bus = MassTransit.Bus.Factory.CreateUsingRabbitMq(cfg =>
         {
             cfg.Host(broker);
-            cfg.ReceiveEndpoint("orders", endpoint => endpoint.Handler<OrderPlaced>(context =>
+            cfg.ReceiveEndpoint(queue, endpoint => endpoint.Handler<TMessage>(context =>
             {
-                _received.Add(context.Message);
+                consume(context);
                 return Task.CompletedTask;
             }));
         });
         await bus.StartAsync();
         return new Subscriber(bus);
     }
+
+    public interface IOrderEvent
+    {
+        int Number { get; }
+    }
+
+    public sealed record OrderChanged(int Number) : IOrderEvent;
 
     private sealed class Subscriber(IBusControl bus) : IAsyncDisposable
     {

@@ -190,11 +190,36 @@ public abstract class RelaySuite
 
         await using var third = await Start(database, o =>
         {
-            o.KeepDelivered = TimeSpan.FromMilliseconds(100);
+            o.Options.KeepDelivered = TimeSpan.FromMilliseconds(100);
             o.QueryDelay = TimeSpan.FromMilliseconds(50);
         });
         await Eventually.Is(async () => (await third.Rows()).Count == 0);
         _received.Count.ShouldBe(2);
+    }
+
+    [SkippableFact]
+    public async Task A_dead_message_holds_its_key_if_told_to_until_it_is_discarded()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Start(database, o =>
+        {
+            o.PartitionBy<OrderPlaced>(m => m.Customer);
+            (o.Options.MaxAttempts, o.Options.HoldKeyWhenDead) = (1, true);
+        }, start: false);
+        await Publish(host, 1, "ann");
+        await Publish(host, 2, "ann");
+        await Publish(host, 3, "bob");
+        await Change(host, 1, m => m.SetProperty(r => r.Metadata, "{ not json"));
+
+        await host.StartAsync();
+
+        await _received.WaitForCount(1);
+        await Eventually.Is(async () => await host.Rows() is [{ State: OutboxMessageState.Dead, Holds: true }, { State: OutboxMessageState.Pending }]);
+        var dead = (await host.Rows())[0].SequenceNumber;
+        (await host.Services.GetRequiredService<IDeadMessages<ShopDb>>().Discard([dead])).ShouldBe(1);
+
+        (await _received.WaitForCount(2)).Select(m => m.Number).ShouldBe([3, 2]);
+        await Eventually.Is(async () => (await host.Rows()).Count == 0);
     }
 
     [SkippableFact]
@@ -289,7 +314,7 @@ public abstract class RelaySuite
 
     private static Action<IEntityFrameworkOutboxConfigurator> Keep(TimeSpan window) => o =>
     {
-        o.KeepDelivered = window;
-        o.RedeliverOnStart = true;
+        o.Options.KeepDelivered = window;
+        o.Options.RedeliverOnStart = true;
     };
 }

@@ -31,7 +31,7 @@ public sealed class SqliteRelayTests : RelaySuite
     public async Task The_start_up_redelivery_is_made_up_for_when_its_statement_failed()
     {
         await using var database = await NewDatabase();
-        await using var host = await Start(database, o => (o.KeepDelivered, o.RedeliverOnStart) = (TimeSpan.FromHours(1), true), start: false);
+        await using var host = await Start(database, o => (o.Options.KeepDelivered, o.Options.RedeliverOnStart) = (TimeSpan.FromHours(1), true), start: false);
         await Publish(host, 1);
         await Change(host, 1, m => m.SetProperty(r => r.State, OutboxMessageState.Sent));
         await Sql(host, "CREATE TRIGGER refuse BEFORE UPDATE ON OutboxMessage WHEN OLD.State = 1 BEGIN SELECT RAISE(ABORT, 'refused'); END");

@@ -50,6 +50,11 @@ public sealed class Books(Func<string, DbConnection> connect)
             """SELECT "Owner" FROM "OutboxLease" ORDER BY "Partition" """,
             row => row.IsDBNull(0) ? (Guid?)null : row.GetGuid(0));
 
+    /// <summary>How often each replica of a service has beaten.</summary>
+    public async Task<IReadOnlyDictionary<Guid, long>> BeatsAsync(string database) =>
+        (await QueryAsync(database, """SELECT "Id", "Beat" FROM "OutboxReplica" """, row => (Id: row.GetGuid(0), Beat: row.GetInt64(1))))
+        .ToDictionary(replica => replica.Id, replica => replica.Beat);
+
     /// <summary>The ids of the messages that wait in the outbox of a service.</summary>
     public async Task<IReadOnlyList<Guid>> WaitingMessagesAsync(string database) =>
         await QueryAsync(database, """SELECT "MessageId" FROM "OutboxMessage" WHERE "State" = 0""", row => row.GetGuid(0));

@@ -43,9 +43,26 @@ public sealed class RabbitMqServer : IAsyncDisposable
     /// <summary>Starts a broker of one's own on a free port, with an empty data folder.</summary>
     public static async Task<RabbitMqServer> StartNewAsync(RabbitMqOptions? options = null)
     {
-        var node = PrivateRabbitMq.Create(options ?? new RabbitMqOptions());
-        await node.StartAsync();
-        return new RabbitMqServer(node.Address, node, node);
+        const int attempts = 3;
+        for (var attempt = 1; ; attempt++)
+        {
+            var node = PrivateRabbitMq.Create(options ?? new RabbitMqOptions());
+            try
+            {
+                await node.StartAsync();
+                return new RabbitMqServer(node.Address, node, node);
+            }
+            catch (InvalidOperationException) when (attempt < attempts)
+            {
+                // A port that was free may be somebody else's by the time it is wanted: again, with others.
+                await node.DisposeAsync();
+            }
+            catch
+            {
+                await node.DisposeAsync();
+                throw;
+            }
+        }
     }
 
     /// <summary>Creates an empty virtual host, so that tests share no queues; disposing it deletes it.</summary>

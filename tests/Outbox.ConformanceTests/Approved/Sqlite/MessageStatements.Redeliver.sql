@@ -1,3 +1,3 @@
 UPDATE "OutboxMessage"
-SET "State" = 0, "ClosedAt" = NULL
+SET "State" = 0
 WHERE "State" = 1 AND "State" <> 0

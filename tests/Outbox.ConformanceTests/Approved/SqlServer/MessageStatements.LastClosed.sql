@@ -1,0 +1,1 @@
+SELECT max([ClosedAt]) FROM [OutboxMessage] WHERE [State] IN (0, 1)

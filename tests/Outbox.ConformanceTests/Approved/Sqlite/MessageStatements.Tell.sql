@@ -1,0 +1,2 @@
+UPDATE "OutboxMessage" SET "ClosedAt" = @now
+WHERE "SequenceNumber" = @id AND "State" = 1
