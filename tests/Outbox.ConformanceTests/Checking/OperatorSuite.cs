@@ -80,6 +80,24 @@ public abstract class OperatorSuite
     }
 
     [SkippableFact]
+    public async Task A_recheck_stands_when_a_check_that_is_under_way_ends_without_a_decision()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await CheckHost.StartAsync(database, o => o.AddCheckBack<OrderPlaced, ScriptedCheckBack>(c => c.CheckBackLimit = 1));
+        var prepared = await host.Prepare(1);
+        host.Answers.To = async (_, _, _) =>
+        {
+            await host.Operator.Recheck(prepared.SequenceNumber, "ada", CancellationToken.None);
+            return CheckBackAnswer.Unknown;
+        };
+
+        await host.CheckNext();
+
+        (await host.Row()).ShouldSatisfyAllConditions(r => r.DueAt.ShouldNotBeNull(), r => r.Attempts.ShouldBe(0));
+        (await host.Operator.Show(prepared.SequenceNumber))!.History[^1].Kind.ShouldBe(HalfMessageEventKind.Rechecked);
+    }
+
+    [SkippableFact]
     public async Task Decisions_are_forgotten_after_their_retention_and_nothing_else_is()
     {
         await using var database = await NewDatabase();

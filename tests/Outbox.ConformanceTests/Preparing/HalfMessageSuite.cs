@@ -195,18 +195,22 @@ public abstract class HalfMessageSuite
     public async Task A_context_from_a_pool_does_not_decide_for_its_user_before()
     {
         await using var database = await NewDatabase();
-        await using var host = await Start(database, o => o.DbContext = (services, d) => services.AddDbContextPool<ShopDb>(d.Configure, 1));
+        await using var host = await Start(database, o => o.DbContext = (services, d) => services.AddDbContextPool<ShopDb>(d.Configure));
 
         await host.InScope(async (_, outbox) =>
         {
             var half = await outbox.Prepare(new OrderPlaced(1));
             half.Commit();                                  // and neither saved nor disposed of
         });
-        await host.InScope(async (db, _) =>
+
+        // Both contexts of the pool: the caller's, and the one that the message was stored by.
+        await host.InScope((one, _) => host.InScope(async (other, _) =>
         {
-            db.Add(new Order { Number = 1 });
-            await db.SaveChangesAsync();
-        });
+            one.Add(new Order { Number = 1 });
+            await one.SaveChangesAsync();
+            other.Add(new Order { Number = 2 });
+            await other.SaveChangesAsync();
+        }));
 
         (await host.Rows()).ShouldHaveSingleItem().State.ShouldBe(OutboxMessageState.Prepared);
     }
