@@ -5,12 +5,13 @@ namespace EndToEnd.Tests.Deployed;
 
 /// <summary>
 /// A deployment that somebody else has started, as its users see it: <c>OUTBOX_E2E_USERS</c>, <c>…_POINTS</c>,
-/// <c>…_NOTIFICATIONS</c> and <c>…_SIMULATORS</c> hold its addresses, <c>…_RECEIVER_KEY</c> the key of the receiver
-/// <c>default</c>, <c>…_COMPOSE</c> the command that rules its containers, where there are any.
+/// <c>…_NOTIFICATIONS</c> and <c>…_SIMULATORS</c> hold its addresses, <c>…_RECEIVER_KEY</c> and <c>…_OPERATOR_KEY</c> the
+/// keys of the receiver <c>default</c> and of the operator, <c>…_COMPOSE</c> the command that rules its containers, where
+/// there are any.
 /// </summary>
 internal sealed class DeployedShop
 {
-    private static readonly string[] Addresses = ["USERS", "POINTS", "NOTIFICATIONS", "SIMULATORS", "RECEIVER_KEY"];
+    private static readonly string[] Addresses = ["USERS", "POINTS", "NOTIFICATIONS", "SIMULATORS", "RECEIVER_KEY", "OPERATOR_KEY"];
 
     private DeployedShop() => Entrances = [Address("USERS")];
 
@@ -20,6 +21,22 @@ internal sealed class DeployedShop
     /// <summary>The services' HTTP APIs.</summary>
     public ShopClient Client { get; private set; } =
         new(Address("USERS"), Address("POINTS"), Address("NOTIFICATIONS"), Variable("RECEIVER_KEY")!);
+
+    /// <summary>Where the notifier answers.</summary>
+    public Uri Notifications { get; private set; } = Address("NOTIFICATIONS");
+
+    /// <summary>Where the payment provider and the merchant answer.</summary>
+    public Uri Simulators { get; private set; } = Address("SIMULATORS");
+
+    /// <summary>The merchant as the notifier sees it.</summary>
+    public Uri MerchantAddress =>
+        new(Variable("COMPOSE") is null ? Simulators : new Uri("http://simulators:8080"), "/merchant/webhooks");
+
+    /// <summary>The notifier's operator's key.</summary>
+    public string OperatorKey => Variable("OPERATOR_KEY")!;
+
+    /// <summary>The payment provider.</summary>
+    public PaymentProvider Payments => new(Simulators);
 
     /// <summary>The containers.</summary>
     public ContainerSet Containers =>
@@ -52,11 +69,10 @@ internal sealed class DeployedShop
             users.ToArray().CopyTo(Entrances, 0);   // a crowd that is on its way finds the new addresses
         else
             Entrances = [.. users];
+        Notifications = (await Containers.AddressesAsync("notifications-worker"))[0];
+        Simulators = (await Containers.AddressesAsync("simulators"))[0];
         Client = new ShopClient(
-            users[0],
-            (await Containers.AddressesAsync("points-worker"))[0],
-            (await Containers.AddressesAsync("notifications-worker"))[0],
-            Variable("RECEIVER_KEY")!);
+            users[0], (await Containers.AddressesAsync("points-worker"))[0], Notifications, Variable("RECEIVER_KEY")!);
     }
 
     /// <summary>A name that no run against this deployment has used.</summary>
