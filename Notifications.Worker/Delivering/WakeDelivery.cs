@@ -11,6 +11,6 @@ public sealed record WakeDelivery(Guid DeliveryId, int Attempt)
     /// <summary>The queue's name.</summary>
     public const string Queue = "notifications-deliver";
 
-    /// <summary>Where it is sent.</summary>
-    public static Uri Address { get; } = new($"queue:{Queue}");
+    /// <summary>Where it is sent: the queue's exchange, since by a queue's address the sender would declare the queue, of its own type.</summary>
+    public static Uri Address { get; } = new($"exchange:{Queue}");
 }

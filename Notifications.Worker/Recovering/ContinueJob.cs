@@ -7,6 +7,6 @@ public sealed record ContinueJob(Guid JobId)
     /// <summary>The queue's name.</summary>
     public const string Queue = "notifications-recover";
 
-    /// <summary>Where it is sent.</summary>
-    public static Uri Address { get; } = new($"queue:{Queue}");
+    /// <summary>Where it is sent: the exchange of the queue, as wake-ups of deliveries are.</summary>
+    public static Uri Address { get; } = new($"exchange:{Queue}");
 }
