@@ -17,7 +17,7 @@ internal sealed class RelaySignals(WakeUp committed, WakeUp answered, WakeUp cha
         if (atMost > TimeSpan.Zero && !_committed.IsCompleted && !_answered.IsCompleted && !_changed.IsCompleted)
         {
             using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            await Task.WhenAny(_committed, _answered, _changed, Task.Delay(atMost, time, over.Token)).ConfigureAwait(false);
+            await Task.WhenAny(_committed, _answered, _changed, Task.Delay(WholeMilliseconds(atMost), time, over.Token)).ConfigureAwait(false);
             await over.CancelAsync().ConfigureAwait(false);
         }
 
@@ -40,4 +40,7 @@ internal sealed class RelaySignals(WakeUp committed, WakeUp answered, WakeUp cha
             // The loop sees it.
         }
     }
+
+    /// <summary>A timer drops what is less than a millisecond: it would ring too early, and the loop would spin until the time is there.</summary>
+    private static TimeSpan WholeMilliseconds(TimeSpan duration) => TimeSpan.FromMilliseconds(Math.Ceiling(duration.TotalMilliseconds));
 }
