@@ -9,7 +9,7 @@ COPY . .
 RUN --mount=type=cache,target=/root/.nuget/packages \
     for service in Users.Api Points.Worker Notifications.Worker Simulators; do \
         dotnet publish "$service" --configuration Release --output "/published/$service" \
-            --nologo --verbosity quiet -m:1 \
+            --use-current-runtime --self-contained false --nologo --verbosity quiet -m:1 \
             -p:UseAppHost=false -p:DebugType=none -p:GenerateDocumentationFile=false -p:RunAnalyzers=false \
             || exit 1; \
     done

@@ -13,6 +13,9 @@ internal sealed class DeployedShop
 {
     private static readonly string[] Addresses = ["USERS", "POINTS", "NOTIFICATIONS", "SIMULATORS", "RECEIVER_KEY", "OPERATOR_KEY"];
 
+    /// <summary>Until when a top-up is decided: the first check-back comes after seconds, another after half a minute.</summary>
+    public static readonly TimeSpan Decided = Eventually.Limit * 6;
+
     private DeployedShop() => Entrances = [Address("USERS")];
 
     /// <summary>Where users are registered; an element is replaced when a container has another address.</summary>

@@ -6,26 +6,37 @@ namespace EndToEnd.Tests.Deployed;
 public class KillingContainersTests
 {
     private const int Users = 500;
+    private const int TopUps = 100;
 
     [SkippableTheory]
     [InlineData("users-api")]
     [InlineData("points-worker")]
     [InlineData("notifications-worker")]
+    [InlineData("simulators")]
     [InlineData("rabbitmq")]
     [InlineData("database")]
     public async Task A_container_that_is_killed_loses_nothing_and_doubles_nothing(string service)
     {
         var shop = await DeployedShop.RequireContainersAsync();
+        using var customers = new Customers(shop.Entrances);
+        var customer = (await shop.Client.RegisterAsync(DeployedShop.NewName("money"))).Id;
+        var before = await shop.Payments.TotalAsync();
 
         var crowd = Crowd.Start(shop.Entrances, Users, name: DeployedShop.NewName("kill"));
+        var toppingUp = Parallel.ForAsync(0, TopUps, new ParallelOptions { MaxDegreeOfParallelism = 4 }, async (number, _) =>
+            await customers.TopUpAsync(customer, number + 1, DeployedShop.NewName("key")));
         await crowd.ReachAsync(Users / 4);
 
-        // Long enough for the others to notice, with the crowd still asking.
+        // Long enough for the others to notice, with everybody still asking.
         await shop.Containers.KillAsync(service, () => Task.Delay(TimeSpan.FromSeconds(3), TimeProvider.System));
         await shop.FindAsync();
         await crowd.Finished;
+        await toppingUp;
 
+        // Whoever got no answer asked again under its key: each top-up once.
+        customers.Answered.Count.ShouldBe(TopUps);
         await shop.SettlesAsync(crowd.Answered);
+        await MoneyAgreesAsync(shop, customers, customer, before);
     }
 
     [SkippableFact]
@@ -35,17 +46,17 @@ public class KillingContainersTests
         var crowd = Crowd.Start(shop.Entrances, Users, clients: 4, name: DeployedShop.NewName("cut"));
         await crowd.ReachAsync(Users / 4);
 
-        var answered = 0;
         await shop.Containers.CutOffAsync("rabbitmq", async () =>
         {
             var end = Task.Delay(TimeSpan.FromSeconds(30), TimeProvider.System);
-            var before = crowd.Answered.Count;
             await crowd.Finished;
-            answered = crowd.Answered.Count - before;
             await end;
+
+            // The last to be answered waits for its points: its message lies in the outbox.
+            (await shop.Client.FindAccountAsync(crowd.Answered[^1])).ShouldBeNull();
         });
 
-        answered.ShouldBeGreaterThan(0);
+        crowd.Unanswered.ShouldBe(0);
         await shop.SettlesAsync(crowd.Answered);
     }
 
@@ -67,6 +78,24 @@ public class KillingContainersTests
         await shop.Containers.ScaleAsync("notifications-worker", 1);
         await shop.FindAsync();
         await shop.SettlesAsync(crowd.Answered);
+    }
+
+    // The provider, the states and the points say the same.
+    private static async Task MoneyAgreesAsync(DeployedShop shop, Customers customers, Guid customer, long before)
+    {
+        long taken = 0;
+        foreach (var topUp in customers.Answered.Keys)
+        {
+            var state = await Eventually.Get(
+                () => customers.StateAsync(topUp), found => found is "succeeded" or "failed", DeployedShop.Decided);
+            var held = await shop.Payments.TakenAsync(topUp);
+            (held > 0).ShouldBe(state == "succeeded", $"top-up {topUp} is {state} and the provider holds {held}");
+            taken += held;
+        }
+
+        (await shop.Payments.TotalAsync() - before).ShouldBe(taken);
+        await Eventually.Get(
+            () => shop.Client.FindAccountAsync(customer), account => account?.Balance == 100 + taken, DeployedShop.Decided);
     }
 
     private static async Task<int> ConsumersAsync(DeployedShop shop, string queue)
