@@ -59,6 +59,24 @@ public sealed class Books(Func<string, DbConnection> connect)
     public async Task<IReadOnlyList<Guid>> WaitingMessagesAsync(string database) =>
         await QueryAsync(database, """SELECT "MessageId" FROM "OutboxMessage" WHERE "State" = 0""", row => row.GetGuid(0));
 
+    /// <summary>What waits in the outboxes of all services, a line each, for people.</summary>
+    public async Task<IReadOnlyList<string>> DescribeWaitingAsync()
+    {
+        List<string> lines = [];
+        foreach (var database in Databases)
+        {
+            lines.AddRange(await QueryAsync(
+                database,
+                """
+                SELECT "SequenceNumber", "Partition", "MessageId", "MessageType", "DestinationAddress", "DueAt", "Attempts", "Returns", "LastError"
+                FROM "OutboxMessage" WHERE "State" = 0 ORDER BY "SequenceNumber" LIMIT 20
+                """,
+                row => $"{database}: {string.Join(" | ", Enumerable.Range(0, row.FieldCount).Select(row.GetValue))}"));
+        }
+
+        return lines;
+    }
+
     /// <summary>Every top-up.</summary>
     public async Task<IReadOnlyList<TopUpEntry>> TopUpsAsync() => await QueryAsync(
         "Users",

@@ -120,7 +120,8 @@ public sealed class Deployment : IAsyncDisposable
         catch (Exception exception) when (exception is TimeoutException or InvalidOperationException)
         {
             var queues = string.Join('\n', await Broker.QueuesAsync());
-            throw new InvalidOperationException($"{exception.Message}\n{queues}\n{string.Join("\n\n", All)}", exception);
+            var waiting = string.Join('\n', await Books.DescribeWaitingAsync());
+            throw new InvalidOperationException($"{exception.Message}\n{waiting}\n{queues}\n{string.Join("\n\n", All)}", exception);
         }
     }
 
