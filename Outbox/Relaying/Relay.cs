@@ -107,11 +107,12 @@ internal sealed class Relay(
         if (dispatch.IsOpen)
             return true;
 
-        // Whatever was on its way ends first: it may be a part of the trouble, and its rows are still this replica's.
-        if (term is not { IsOver: false })
-            Rest();
+        // Whatever was on its way ends first: it may be a part of the trouble, and its rows are still this replica's. What
+        // is interrupted goes back to those that wait, and is forgotten with them.
         if (window.InFlight > 0 || dispatch.IsSettling)
             return false;
+        if (term is not { IsOver: false })
+            Rest();
 
         var up = await link.IsUp(cancellationToken).ConfigureAwait(false);
         ReportBroker(up);

@@ -19,21 +19,21 @@ internal sealed class Sender : IDisposable
     /// <summary>Sends a message and waits for the broker's answer. Never throws.</summary>
     public async Task<Outcome> Send(Delivery delivery)
     {
+        // A transport does not always end what it was told to give up: not while it makes a channel, nor when its client
+        // has lost a confirmation. What is left behind there may not begin any more, and ends unseen.
+        var givenUp = delivery.GivenUp;
         ISendEndpoint endpoint;
         try
         {
-            endpoint = await EndpointOf(delivery).ConfigureAwait(false);
+            endpoint = await EndpointOf(delivery).WaitAsync(givenUp).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
-            return new Outcome(OutcomeKind.Refused, exception);
+            return new Outcome(givenUp.IsCancellationRequested ? OutcomeKind.NotStarted : OutcomeKind.Refused, exception);
         }
 
         try
         {
-            // A transport does not always end what it was told to give up: not while it makes a channel, nor when its client
-            // has lost a confirmation. What is left behind there may not begin any more, and ends unseen.
-            var givenUp = delivery.GivenUp;
             await endpoint.Send(Delivery.Placeholder, delivery, givenUp).WaitAsync(givenUp).ConfigureAwait(false);
             return Outcome.Confirmed;
         }
