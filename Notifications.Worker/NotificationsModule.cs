@@ -45,6 +45,8 @@ public static class NotificationsModule
     {
         var operators = routes.MapGroup("/v1").RequireAuthorization(OperatorPolicy);
         operators.MapCreateReceiver();
+        operators.MapReceiverList();
+        operators.MapRotateKey();
 
         var receivers = routes.MapGroup("/v1").RequireAuthorization(ReceiverPolicy);
         receivers.MapNotificationLists();
@@ -73,6 +75,7 @@ public static class NotificationsModule
         services.AddSingleton<IValidator<CreateReceiver>, CreateReceiverValidator>();
         services.AddSingleton<IValidator<EndpointSettings>, EndpointSettingsValidator>();
         services.AddSingleton<IValidator<Recover>, RecoverValidator>();
+        services.AddSingleton<IValidator<RotateKey>, RotateKeyValidator>();
         services.AddSingleton<IValidator<RotateSecret>, RotateSecretValidator>();
     }
 

@@ -45,6 +45,8 @@ internal sealed class DeliveryTable : IEntityTypeConfiguration<Delivery>
     {
         delivery.ToTable("Delivery");
         delivery.Property(d => d.Id).ValueGeneratedNever();
+        delivery.Property(d => d.State).IsConcurrencyToken();
+        delivery.Property(d => d.Attempt).IsConcurrencyToken();
         delivery.Property(d => d.NextAttemptAt).IsUtc();
         delivery.Property(d => d.LeaseUntil).IsUtc();
         delivery.Property(d => d.CreatedAt).IsUtc();

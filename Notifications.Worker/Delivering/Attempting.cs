@@ -36,7 +36,7 @@ internal sealed class Attempting(
         var notBefore = Later(work.Endpoint.ThrottledUntil, work.Endpoint.RateLimit is null ? null : work.Endpoint.RateSlotAt);
         if (notBefore > Now || !lanes.TryEnter(lane))
         {
-            await Park(work, lane.Park(notBefore, work.Endpoint.RateLimit), "busy", cancellationToken);
+            await Park(work, lane.Park(notBefore, work.Endpoint.RateLimit, Waited(work)), "busy", cancellationToken);
             return;
         }
 
@@ -48,13 +48,13 @@ internal sealed class Attempting(
         finally
         {
             // Before the outcome is written down: the endpoint is free for the next call, however slow the database is.
-            lanes.Leave(lane, exchange?.Took);
+            lanes.Leave(lane, exchange is { WasCalled: true } ? exchange.Took : null);
         }
 
         if (exchange is not null)
         {
             var counted = await Record(work, exchange, cancellationToken);
-            metrics.Made(exchange.Verdict.Outcome, exchange.Took, counted);
+            metrics.Made(exchange, counted);
             logger.Made(work.NotificationId, work.Endpoint.Id, work.Attempt, exchange.Verdict.Outcome, exchange.Answer.StatusCode, exchange.Verdict.State);
         }
     }
@@ -63,7 +63,7 @@ internal sealed class Attempting(
     {
         if (work.Endpoint.RateLimit is { } rate && !await rows.TakeRateSlot(work.Endpoint, cancellationToken))
         {
-            await Park(work, lane.Park(null, rate), "rate", cancellationToken);
+            await Park(work, lane.Park(null, rate, Waited(work)), "rate", cancellationToken);
             return null;
         }
 
@@ -73,9 +73,31 @@ internal sealed class Attempting(
         }
         catch (BrokenCircuitException open)
         {
-            await Park(work, lane.Park(Now + open.RetryAfter, work.Endpoint.RateLimit), "circuit", cancellationToken);
+            var end = work.UpdatedAt + RetrySchedule.Patience(work.Endpoint.Schedule, work.Step);
+            if (end <= Now)
+            {
+                return await GiveUpThisOne(work, cancellationToken);
+            }
+
+            var slot = lane.ParkWhileDown(open.RetryAfter, Waited(work));
+            await Park(work, slot < end ? slot : end, "circuit", cancellationToken);
             return null;
         }
+    }
+
+    /// <summary>
+    /// The endpoint was down until the attempt after this one would have been due: it counts as failed. Were it parked for ever,
+    /// the many deliveries of a dead endpoint, of which one is tried now and then, would never come to the end of their schedule.
+    /// </summary>
+    private async Task<Exchange?> GiveUpThisOne(DeliveryWork work, CancellationToken cancellationToken)
+    {
+        if (!await rows.Take(work, cancellationToken))
+        {
+            return null;
+        }
+
+        var answer = new WebhookAnswer(AttemptOutcome.Unreachable, Error: "The endpoint was not called: it was down, as the calls before this one showed.");
+        return new Exchange(Now, TimeSpan.Zero, answer, Verdict.Of(answer, work.Endpoint, work.Step, Now, Random.Shared.NextDouble()), WasCalled: false);
     }
 
     private async Task<Exchange?> TakeAndCall(DeliveryWork work, CancellationToken cancellationToken)
@@ -145,6 +167,8 @@ internal sealed class Attempting(
         metrics.Parked(reason);
         return rows.Park(work, until, cancellationToken);
     }
+
+    private TimeSpan Waited(DeliveryWork work) => Now - work.UpdatedAt;
 
     private static DateTime? Later(DateTime? one, DateTime? other) => one > other || other is null ? one : other;
 }

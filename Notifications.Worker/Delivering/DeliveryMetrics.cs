@@ -24,10 +24,14 @@ internal sealed class DeliveryMetrics
     }
 
     /// <summary>An attempt was made; <paramref name="counted"/> when its result was not too late.</summary>
-    public void Made(AttemptOutcome outcome, TimeSpan took, bool counted)
+    public void Made(Exchange exchange, bool counted)
     {
-        attempts.Add(1, new("outcome", outcome.ToString()), new("counted", counted));
-        duration.Record(took.TotalSeconds, new KeyValuePair<string, object?>("outcome", outcome.ToString()));
+        var outcome = exchange.Verdict.Outcome.ToString();
+        attempts.Add(1, new("outcome", outcome), new("called", exchange.WasCalled), new("counted", counted));
+        if (exchange.WasCalled)
+        {
+            duration.Record(exchange.Took.TotalSeconds, new KeyValuePair<string, object?>("outcome", outcome));
+        }
     }
 
     /// <summary>An attempt could not begin.</summary>

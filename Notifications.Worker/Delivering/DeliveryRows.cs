@@ -2,6 +2,7 @@ using System.Text;
 using Microsoft.EntityFrameworkCore;
 using Notifications.Sending;
 using Outbox;
+using ServiceDefaults;
 
 namespace Notifications.Delivering;
 
@@ -20,7 +21,7 @@ internal sealed class DeliveryRows(NotificationsDb db, IOutbox<NotificationsDb> 
         join notification in db.Notifications on delivery.NotificationId equals notification.Id
         join endpoint in db.Endpoints on delivery.EndpointId equals endpoint.Id
         select new DeliveryWork(
-            delivery.Id, delivery.Attempt, delivery.Step, delivery.NextAttemptAt, notification.Id, notification.Event.Body, notification.Event.TraceParent, endpoint))
+            delivery.Id, delivery.Attempt, delivery.Step, delivery.NextAttemptAt, delivery.UpdatedAt, notification.Id, notification.Event.Body, notification.Event.TraceParent, endpoint))
         .AsNoTracking().SingleOrDefaultAsync(cancellationToken);
 
     /// <summary>The endpoint is not active: the delivery waits until it is.</summary>
@@ -87,37 +88,40 @@ internal sealed class DeliveryRows(NotificationsDb db, IOutbox<NotificationsDb> 
                     .SetProperty(e => e.UpdatedAt, Now),
                 cancellationToken);
 
-    /// <summary>Writes down what came of an attempt, with the wake-up of the next one, all or nothing.</summary>
+    /// <summary>Writes down what came of an attempt, with the wake-up of the next one, all or nothing: in one statement batch.</summary>
     /// <returns>Whether it counted: an acknowledgement, a resend or the end of the lease may have come first.</returns>
-    public Task<bool> Record(DeliveryWork work, Exchange exchange, CancellationToken cancellationToken) => InTransaction(async () =>
+    public async Task<bool> Record(DeliveryWork work, Exchange exchange, CancellationToken cancellationToken)
     {
-        var (now, verdict) = (Now, exchange.Verdict);
-        var next = verdict.State is DeliveryState.Pending or DeliveryState.Held ? work.Attempt + 1 : work.Attempt;
-        var step = verdict.State == DeliveryState.Pending ? work.Step + 1 : work.Step;
-        var recorded = await db.Deliveries
-            .Where(d => d.Id == work.Id && d.Attempt == work.Attempt && d.State == DeliveryState.Delivering)
-            .ExecuteUpdateAsync(
-                set => set
-                    .SetProperty(d => d.State, verdict.State)
-                    .SetProperty(d => d.Attempt, next)
-                    .SetProperty(d => d.Step, step)
-                    .SetProperty(d => d.NextAttemptAt, verdict.NextAttemptAt)
-                    .SetProperty(d => d.LeaseUntil, (DateTime?)null)
-                    .SetProperty(d => d.UpdatedAt, now),
-                cancellationToken);
-        if (recorded == 0)
+        db.ChangeTracker.Clear();   // a try before this one may have failed
+        var verdict = exchange.Verdict;
+        var delivery = new Delivery { Id = work.Id, State = DeliveryState.Delivering, Attempt = work.Attempt };
+        var row = db.Attach(delivery);   // as it was taken: the save compares the state and the number
+        delivery.State = verdict.State;
+        delivery.Attempt = verdict.State is DeliveryState.Pending or DeliveryState.Held ? work.Attempt + 1 : work.Attempt;
+        delivery.Step = verdict.State == DeliveryState.Pending ? work.Step + 1 : work.Step;
+        (delivery.NextAttemptAt, delivery.LeaseUntil, delivery.UpdatedAt) = (verdict.NextAttemptAt, null, Now);
+        foreach (var written in new[] { nameof(Delivery.Step), nameof(Delivery.NextAttemptAt), nameof(Delivery.LeaseUntil), nameof(Delivery.UpdatedAt) })
         {
-            return false;
+            row.Property(written).IsModified = true;   // whatever was there
         }
 
         db.Attempts.Add(exchange.Row(work));
         if (verdict.NextAttemptAt is { } due)
         {
-            await outbox.Schedule(WakeDelivery.Address, new WakeDelivery(work.Id, next), due, cancellationToken);
+            await outbox.Schedule(WakeDelivery.Address, new WakeDelivery(work.Id, delivery.Attempt), due, cancellationToken);
         }
 
-        return true;
-    }, cancellationToken);
+        try
+        {
+            await db.SaveChangesAsync(cancellationToken);
+            return true;
+        }
+        catch (DbUpdateException exception) when (exception is DbUpdateConcurrencyException || exception.IsDuplicateKey())
+        {
+            db.ChangeTracker.Clear();   // nothing of it is saved by whoever saves next
+            return false;
+        }
+    }
 
     private IQueryable<Delivery> Waiting(DeliveryWork work) =>
         db.Deliveries.Where(d => d.Id == work.Id && d.Attempt == work.Attempt && d.State == DeliveryState.Pending);
@@ -143,7 +147,8 @@ internal sealed class DeliveryRows(NotificationsDb db, IOutbox<NotificationsDb> 
 /// <param name="Took">How long it took.</param>
 /// <param name="Answer">What came back.</param>
 /// <param name="Verdict">What follows from it.</param>
-internal sealed record Exchange(DateTime StartedAt, TimeSpan Took, WebhookAnswer Answer, Verdict Verdict)
+/// <param name="WasCalled">Whether the endpoint was called; not when it was known to be down.</param>
+internal sealed record Exchange(DateTime StartedAt, TimeSpan Took, WebhookAnswer Answer, Verdict Verdict, bool WasCalled = true)
 {
     /// <summary>The attempt as it is kept.</summary>
     public DeliveryAttempt Row(DeliveryWork work) => new()

@@ -5,7 +5,7 @@ namespace Notifications.Delivering;
 
 /// <summary>A delivery whose attempt may be due, with all that the attempt needs.</summary>
 internal sealed record DeliveryWork(
-    Guid Id, int Attempt, int Step, DateTime? NextAttemptAt, Guid NotificationId, byte[]? Body, string? TraceParent, WebhookEndpoint Endpoint)
+    Guid Id, int Attempt, int Step, DateTime? NextAttemptAt, DateTime UpdatedAt, Guid NotificationId, byte[]? Body, string? TraceParent, WebhookEndpoint Endpoint)
 {
     /// <summary>The attempt as it goes out.</summary>
     /// <exception cref="System.Security.Cryptography.CryptographicException">A secret cannot be opened.</exception>

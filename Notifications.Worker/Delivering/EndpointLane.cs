@@ -14,8 +14,10 @@ internal sealed class EndpointLane
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestGap = TimeSpan.FromSeconds(2);
 
-    // What is parked for longer would wait on when the endpoint has long recovered.
-    private static readonly TimeSpan Horizon = TimeSpan.FromMinutes(1);
+    // What is parked for longer would wait on when the endpoint has long recovered; were it parked for no longer than the
+    // shortest, a backlog would do nothing but come back and be parked again. So it waits about as long as it has waited.
+    private static readonly TimeSpan ShortestHorizon = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestHorizon = TimeSpan.FromHours(1);
 
     private readonly Lock gate = new();
     private readonly int cap;
@@ -87,8 +89,10 @@ internal sealed class EndpointLane
     /// <summary>When to come back: not before a time, and at a distance from the others that were parked.</summary>
     /// <param name="notBefore">Until when the endpoint is to be left alone; null when it is only busy.</param>
     /// <param name="rate">The most attempts a second that it wants.</param>
-    public DateTime Park(DateTime? notBefore, int? rate)
+    /// <param name="waited">How long the delivery has waited for this attempt.</param>
+    public DateTime Park(DateTime? notBefore, int? rate, TimeSpan waited)
     {
+        var horizon = Clamp(waited, ShortestHorizon, LongestHorizon);
         lock (gate)
         {
             var now = time.GetUtcNow().UtcDateTime;
@@ -96,13 +100,17 @@ internal sealed class EndpointLane
             var start = notBefore > soonest ? notBefore.Value : soonest;
             var gap = rate is { } perSecond ? TimeSpan.FromSeconds(1.0 / perSecond) : Clamp(usual / cap, TimeSpan.Zero, LongestGap);
             var slot = lastSlot + gap > start ? lastSlot + gap : start;
-            if (slot > start + Horizon)
-            {
-                return start + (Horizon * Random.Shared.NextDouble());
-            }
-
-            return lastSlot = slot;
+            return slot > start + horizon ? start + (horizon * Random.Shared.NextDouble()) : lastSlot = slot;
         }
+    }
+
+    /// <summary>When to come back to an endpoint that is down: the later, the longer the delivery has waited in vain.</summary>
+    /// <param name="retryAfter">When the next trial is let through.</param>
+    /// <param name="waited">How long the delivery has waited for this attempt.</param>
+    public DateTime ParkWhileDown(TimeSpan? retryAfter, TimeSpan waited)
+    {
+        var pause = Clamp(waited / 2, retryAfter ?? TimeSpan.Zero, LongestHorizon);
+        return Park(time.GetUtcNow().UtcDateTime + pause, rate: null, waited);
     }
 
     private static TimeSpan Clamp(TimeSpan value, TimeSpan least, TimeSpan most) => value < least ? least : value > most ? most : value;

@@ -41,5 +41,22 @@ public static class RetrySchedule
         return honoured > wait ? honoured : wait;
     }
 
+    // Longer than an endpoint that seems down is left alone: one that is up again is found out before anything counts as failed.
+    private static readonly TimeSpan LeastPatience = TimeSpan.FromMinutes(1);
+
+    /// <summary>
+    /// How long an attempt may wait, from the outcome of the one before, until it counts as failed without a call: until the
+    /// one after it would have been due, and a minute at least.
+    /// </summary>
+    /// <param name="name">The schedule.</param>
+    /// <param name="step">Where the attempt stands in it, from 0.</param>
+    public static TimeSpan Patience(string name, int step)
+    {
+        var schedule = Presets.GetValueOrDefault(name) ?? Presets[Standard];
+        var own = schedule[Math.Min(step, schedule.Length - 1)];
+        var patience = own + (step + 1 < schedule.Length ? schedule[step + 1] : own);
+        return patience > LeastPatience ? patience : LeastPatience;
+    }
+
     private static TimeSpan[] Seconds(params int[] seconds) => [.. seconds.Select(s => TimeSpan.FromSeconds(s))];
 }

@@ -41,7 +41,7 @@ internal sealed class Sweeper(NotificationsDb db, IOutbox<NotificationsDb> outbo
             const string Error = "The replica that made this attempt was lost before it wrote the outcome down.";
             var state = RetrySchedule.After(row.Endpoint.Schedule, row.Step, null, 0) is null ? DeliveryState.Exhausted : DeliveryState.Pending;
             var verdict = new Verdict(AttemptOutcome.TimedOut, state, state == DeliveryState.Pending ? now : null, Error: Error);
-            var work = new DeliveryWork(row.Id, row.Attempt, row.Step, null, row.NotificationId, null, null, row.Endpoint);
+            var work = new DeliveryWork(row.Id, row.Attempt, row.Step, null, now, row.NotificationId, null, null, row.Endpoint);
             var startedAt = row.LeaseUntil!.Value - settings.Lease;
             count += await rows.Record(work, new Exchange(startedAt, settings.Lease, new WebhookAnswer(null), verdict), cancellationToken) ? 1 : 0;
         }

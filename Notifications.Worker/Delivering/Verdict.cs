@@ -14,7 +14,7 @@ internal sealed record Verdict(AttemptOutcome Outcome, DeliveryState State, Date
     private static readonly TimeSpan ThrottledFor = TimeSpan.FromSeconds(5);
 
     /// <summary>Whether the endpoint seems to be down, so that its other deliveries would fare no better.</summary>
-    public bool IsDown { get; private init; }
+    public bool IsDown { get; init; }
 
     /// <summary>Judges an answer, by what its endpoint counts as success.</summary>
     public static Verdict Of(WebhookAnswer answer, WebhookEndpoint endpoint, int step, DateTime now, double chance)

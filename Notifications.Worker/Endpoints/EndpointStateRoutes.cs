@@ -6,8 +6,6 @@ namespace Notifications;
 /// <summary>A receiver's endpoints: paused, resumed, given a new secret and tried out.</summary>
 internal static class EndpointStateRoutes
 {
-    private const int DefaultGrace = 24 * 60 * 60;
-
     public static void MapEndpointStates(this IEndpointRouteBuilder routes)
     {
         routes.MapPost("/endpoints/{id:guid}/pause", Pause);
@@ -56,7 +54,7 @@ internal static class EndpointStateRoutes
         CancellationToken cancellationToken)
     {
         var key = WebhookSecret.Create();
-        var grace = TimeSpan.FromSeconds(rotation.GraceSeconds ?? DefaultGrace);
+        var grace = Grace.Of(rotation.GraceSeconds);
         return endpoints.Change(
             request,
             caller.ReceiverId(),

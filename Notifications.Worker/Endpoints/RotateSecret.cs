@@ -8,7 +8,5 @@ public sealed record RotateSecret(int? GraceSeconds);
 
 internal sealed class RotateSecretValidator : AbstractValidator<RotateSecret>
 {
-    private const int MaxGrace = 7 * 24 * 60 * 60;
-
-    public RotateSecretValidator() => RuleFor(r => r.GraceSeconds).InclusiveBetween(0, MaxGrace).WithName("graceSeconds");
+    public RotateSecretValidator() => RuleFor(r => r.GraceSeconds).InclusiveBetween(0, Grace.Max).WithName("graceSeconds");
 }

@@ -6,6 +6,8 @@ namespace Notifications;
 /// <summary>Reads a receiver's feed, and waits for what comes next.</summary>
 internal sealed class FeedReader(NotificationsDb db, FeedSignal signal, IHostApplicationLifetime lifetime, TimeProvider time)
 {
+    internal const int Few = 1000;
+
     // What other replicas number is not signalled here.
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
@@ -37,13 +39,30 @@ internal sealed class FeedReader(NotificationsDb db, FeedSignal signal, IHostApp
             rows.ConvertAll(row => row.View()), new Cursor(next, Guid.Empty).Write(FeedQuery.List));
     }
 
-    private Task<List<ShownNotification>> Rows(Guid receiverId, FeedQuery query, long end, CancellationToken cancellationToken)
+    private async Task<List<ShownNotification>> Rows(Guid receiverId, FeedQuery query, long end, CancellationToken cancellationToken)
     {
         var shown = db.Shown(receiverId).Where(s => s.Notification.Position > query.After && s.Notification.Position <= end);
         shown = query.Type is null ? shown : shown.Where(s => s.Event.Type == query.Type);
-        shown = query.Status is null ? shown : shown.Where(s => s.Status == query.Status);
+        shown = query.Status is null ? shown : await InState(shown, receiverId, query.Status.Value, cancellationToken);
         shown = query.Acknowledged is null ? shown : shown.Where(s => (s.Notification.AcknowledgedAt != null) == query.Acknowledged);
-        return shown.OrderBy(s => s.Notification.Position).Take(query.Limit).ToListAsync(cancellationToken);
+        return await shown.OrderBy(s => s.Notification.Position).Take(query.Limit).ToListAsync(cancellationToken);
+    }
+
+    // The state is not a column, and the few that are exhausted may lie among millions that are not. They are found by their
+    // deliveries, by index; where there are many, the feed is gone through, since the next of them is never far.
+    private async Task<IQueryable<ShownNotification>> InState(
+        IQueryable<ShownNotification> shown, Guid receiverId, DeliveryState state, CancellationToken cancellationToken)
+    {
+        var inState = shown.Where(s => s.Status == state);
+        if (state is DeliveryState.Held or DeliveryState.Acknowledged)
+        {
+            return inState;   // those are no matter of the deliveries alone
+        }
+
+        var candidates = await db.Deliveries
+            .Where(d => d.State == state && db.Endpoints.Any(e => e.Id == d.EndpointId && e.ReceiverId == receiverId))
+            .Select(d => d.NotificationId).Take(Few + 1).ToListAsync(cancellationToken);
+        return candidates.Count > Few ? inState : inState.Where(s => candidates.Contains(s.Notification.Id));
     }
 
     private async Task Wait(Task coming, TimeSpan atMost, CancellationToken cancellationToken)

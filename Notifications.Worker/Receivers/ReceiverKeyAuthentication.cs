@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Authentication;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
+using ServiceDefaults;
 
 namespace Notifications;
 
@@ -12,7 +13,8 @@ internal sealed class ReceiverKeyAuthentication(
     IOptionsMonitor<AuthenticationSchemeOptions> options,
     ILoggerFactory logger,
     UrlEncoder encoder,
-    NotificationsDb db) : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
+    NotificationsDb db,
+    TimeProvider time) : AuthenticationHandler<AuthenticationSchemeOptions>(options, logger, encoder)
 {
     public const string SchemeName = "ReceiverKey";
 
@@ -24,9 +26,9 @@ internal sealed class ReceiverKeyAuthentication(
         }
 
         // Looked up by the hash of 256 random bits: how long that takes tells nothing about another key.
-        var hash = ApiKey.Hash(key);
+        var (hash, now) = (ApiKey.Hash(key), time.UtcNow());
         var receiver = await db.Receivers.AsNoTracking()
-            .SingleOrDefaultAsync(r => r.ApiKeyHash == hash, Context.RequestAborted);
+            .FirstOrDefaultAsync(r => r.ApiKeyHash == hash || (r.PreviousApiKeyHash == hash && r.PreviousApiKeyUntil > now), Context.RequestAborted);
         if (receiver is null)
         {
             return AuthenticateResult.Fail("No receiver has this key.");

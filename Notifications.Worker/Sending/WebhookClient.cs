@@ -42,6 +42,7 @@ public sealed class WebhookClient : IDisposable
             ActivityHeadersPropagator = null,   // the event's own trace is told, not this process's
             MaxResponseHeadersLength = MaxAnswerHeaders,
             MaxConnectionsPerServer = MostPerServer,
+            ConnectTimeout = timeout,   // a connection is made for whoever comes first, and would outlive who asked for it
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
             PooledConnectionLifetime = TimeSpan.FromMinutes(2),
         });

@@ -68,13 +68,13 @@ internal sealed class Watch(Trap trap) : IObserver<DiagnosticListener>, IObserve
     {
     }
 
-    // The statements that begin an attempt, with a lease, and that end it.
-    private static bool IsTake(CommandEventData command) => ChangesDelivery(command) && !command.Command.CommandText.Contains("\"LeaseUntil\" = NULL", StringComparison.Ordinal)
-        && command.Command.CommandText.Contains("\"LeaseUntil\" =", StringComparison.Ordinal);
+    // The statements that begin an attempt, with a lease, and that end it, with the record of it.
+    private static bool IsTake(CommandEventData command) =>
+        Says(command, "UPDATE \"Delivery\"") && Says(command, "\"LeaseUntil\" =") && !Says(command, "\"LeaseUntil\" = NULL") && !IsOutcome(command);
 
-    private static bool IsOutcome(CommandEventData command) => ChangesDelivery(command) && command.Command.CommandText.Contains("\"LeaseUntil\" = NULL", StringComparison.Ordinal);
+    private static bool IsOutcome(CommandEventData command) => Says(command, "UPDATE \"Delivery\"") && Says(command, "INSERT INTO \"DeliveryAttempt\"");
 
-    private static bool ChangesDelivery(CommandEventData command) => command.Command.CommandText.StartsWith("UPDATE \"Delivery\"", StringComparison.Ordinal);
+    private static bool Says(CommandEventData command, string text) => command.Command.CommandText.Contains(text, StringComparison.Ordinal);
 
     private static bool IsCharge(object payload) =>
         payload.GetType().GetProperty("Request")?.GetValue(payload) is HttpRequestMessage { Method.Method: "POST" } request

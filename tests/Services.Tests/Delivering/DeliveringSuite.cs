@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
 using Notifications;
@@ -66,6 +67,13 @@ public abstract class DeliveringSuite(Func<Task<TestDatabase>> create) : IAsyncL
     [SkippableFact]
     public async Task What_is_sent_is_signed_with_both_keys_during_a_rotation_and_bears_the_trace()
     {
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "MassTransit",
+            Sample = (ref _) => ActivitySamplingResult.AllData,
+        };
+        ActivitySource.AddActivityListener(listener);
+        using var cause = new Activity("cause").Start();
         await using var server = await HookServer.Start();
         byte[] before = [.. Notifier.Key.Reverse()];
         var endpoint = await Notifier.AddEndpoint(server.Url);
@@ -82,7 +90,8 @@ public abstract class DeliveringSuite(Func<Task<TestDatabase>> create) : IAsyncL
             WebhookSignature.Sign(request.WebhookId, long.Parse(request.Headers["webhook-timestamp"]), request.Body, [Notifier.Key, before]));
         var stored = await Notifier.App.InDb(db => db.Events.SingleAsync());
         request.Body.ShouldBe(stored.Body);
-        request.Headers.GetValueOrDefault("traceparent").ShouldBe(stored.TraceParent);
+        request.Headers["traceparent"].ShouldBe(stored.TraceParent);
+        request.Headers["traceparent"].ShouldContain(cause.TraceId.ToHexString());
     }
 
     [SkippableFact]
@@ -168,8 +177,7 @@ public abstract class DeliveringSuite(Func<Task<TestDatabase>> create) : IAsyncL
         var id = await Notifier.TellOne();
         await asked.WaitAsync();
 
-        await Notifier.App.InDb(db => db.Deliveries.Where(d => d.Id == id).ExecuteUpdateAsync(set => set
-            .SetProperty(d => d.State, DeliveryState.Acknowledged).SetProperty(d => d.LeaseUntil, (DateTime?)null)));
+        await Notifier.Ask(id, "ack");
         var before = Notifier.App.Received.Count;
         go.Set();
 
@@ -195,7 +203,7 @@ public abstract class DeliveringSuite(Func<Task<TestDatabase>> create) : IAsyncL
         var id = await Notifier.TellOne();
         await asked.WaitAsync();
 
-        await Notifier.Resend(id);
+        await Notifier.Ask(id, "resend");
         await Notifier.Becomes(id, DeliveryState.Delivered);
         var before = Notifier.App.Received.Count;
         go.Set();

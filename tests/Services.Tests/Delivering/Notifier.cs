@@ -17,9 +17,11 @@ internal sealed class Notifier : IAsyncDisposable
     /// <param name="database">Where it works; the caller keeps it.</param>
     /// <param name="settings">Beyond those that let it call the loopback.</param>
     /// <param name="relays">Whether its messages are sent; otherwise they stay in the outbox, and nothing is woken.</param>
-    public Notifier(TestDatabase database, Dictionary<string, string?>? settings = null, bool relays = true)
+    /// <param name="configure">Changes its registrations.</param>
+    public Notifier(
+        TestDatabase database, Dictionary<string, string?>? settings = null, bool relays = true, Action<IServiceCollection>? configure = null)
     {
-        App = new ServiceApp<NotificationsDb>(database, relays ? null : StopRelay);
+        App = new ServiceApp<NotificationsDb>(database, relays ? configure : StopRelay);
         App.Settings["Delivery:AllowedNetworks"] = "127.0.0.0/8";
         App.Settings["Delivery:AllowedPorts"] = "1-65535";
         App.Settings["Delivery:SweepPeriod"] = "00:00:01";
@@ -95,18 +97,13 @@ internal sealed class Notifier : IAsyncDisposable
     public async Task<Delivery> Becomes(Guid id, DeliveryState state) =>
         await Eventually.Get(() => Delivery(id), delivery => delivery.State == state);
 
-    /// <summary>The receiver wants it again: as the API does it.</summary>
-    public Task<bool> Resend(Guid id) => InScope(async services =>
+    /// <summary>The receiver asks for something to be done with a delivery's notification: <c>ack</c>, <c>resend</c>.</summary>
+    public async Task Ask(Guid id, string what)
     {
-        var (db, now) = (services.GetRequiredService<NotificationsDb>(), TimeProvider.System.GetUtcNow().UtcDateTime);
-        var attempt = (await Delivery(id)).Attempt + 1;
-        await db.Deliveries.Where(d => d.Id == id).ExecuteUpdateAsync(set => set
-            .SetProperty(d => d.State, DeliveryState.Pending).SetProperty(d => d.Attempt, attempt).SetProperty(d => d.Step, 0)
-            .SetProperty(d => d.NextAttemptAt, now).SetProperty(d => d.LeaseUntil, (DateTime?)null));
-        await services.GetRequiredService<Outbox.IOutbox<NotificationsDb>>().Send(WakeDelivery.Address, new WakeDelivery(id, attempt));
-        await db.SaveChangesAsync();
-        return true;
-    });
+        using var client = App.CreateClient().As(Keys.Receiver);
+        using var answer = await client.PostAsync(new Uri($"/v1/notifications/{(await Delivery(id)).NotificationId}/{what}", UriKind.Relative), null);
+        answer.IsSuccessStatusCode.ShouldBeTrue(await answer.Content.ReadAsStringAsync());
+    }
 
     /// <summary>Runs work in a scope of its own, as another replica would.</summary>
     public async Task<T> InScope<T>(Func<IServiceProvider, Task<T>> work)

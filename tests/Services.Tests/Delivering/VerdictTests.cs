@@ -80,6 +80,15 @@ public sealed class VerdictTests
         string.Join(' ', waits.Select(w => w!.Value.TotalSeconds)).ShouldBe(seconds);
     }
 
+    [Theory]
+    [InlineData("standard", 0, 60)]         // nothing before it, 5 s to the next
+    [InlineData("standard", 1, 305)]
+    [InlineData("standard", 8, 158_400)]
+    [InlineData("standard", 9, 172_800)]    // the last
+    [InlineData("demo", 7, 60)]
+    public void An_attempt_that_cannot_be_made_counts_as_failed_when_the_next_would_be_due(string name, int step, int seconds) =>
+        RetrySchedule.Patience(name, step).ShouldBe(TimeSpan.FromSeconds(seconds));
+
     [Fact]
     public void Jitter_only_delays_by_a_fifth_at_most()
     {

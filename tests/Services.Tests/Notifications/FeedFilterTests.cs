@@ -52,6 +52,22 @@ public sealed class FeedFilterTests : ServiceTests<NotificationsDb>
         (await (await Client.GetAsync($"/v1/notifications?{query}")).ShouldBeProblem(HttpStatusCode.BadRequest, "validation"))
             .Fields().ShouldBe([field]);
 
+    /// <summary>Few in a state are found by their deliveries, many by going through the feed.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(FeedReader.Few + 1)]
+    public async Task The_state_is_found_however_many_there_are_in_it(int count)
+    {
+        await App.StoreNotification("other", "topup.succeeded", [DeliveryState.Delivered]);
+        await App.StoreNotifications(count, DeliveryState.Exhausted);
+        await App.Numbered();
+
+        var page = await Client.GetJson("/v1/notifications?status=exhausted&limit=250");
+
+        page["items"]!.AsArray().Count.ShouldBe(Math.Min(count, 250));
+        page["items"]!.AsArray().ShouldAllBe(item => item!["status"]!.GetValue<string>() == "exhausted");
+    }
+
     [Fact]
     public async Task A_notification_is_found_by_its_key()
     {

@@ -125,7 +125,7 @@ public abstract class FeedTests(Func<Task<TestDatabase>> create) : IAsyncLifetim
         await (database?.DisposeAsync() ?? ValueTask.CompletedTask);
     }
 
-    private async Task Write(string key)
+    protected async Task Write(string key)
     {
         await using var writing = new Writing(App);
         await writing.Begin(key);
@@ -175,4 +175,22 @@ public abstract class FeedTests(Func<Task<TestDatabase>> create) : IAsyncLifetim
 
 public sealed class FeedOnSqliteTests() : FeedTests(() => Task.FromResult(TestDatabase.Sqlite()));
 
-public sealed class FeedOnPostgresTests() : FeedTests(TestDatabase.PostgresAsync);
+public sealed class FeedOnPostgresTests() : FeedTests(TestDatabase.PostgresAsync)
+{
+    /// <summary>What one replica has stored and numbered is no signal to another: it looks for itself.</summary>
+    [SkippableFact]
+    public async Task Who_waits_at_one_replica_is_told_what_another_has_stored()
+    {
+        await using var other = new ServiceApp<NotificationsDb>(
+            Database, services => services.Remove(services.Single(s => s.ImplementationType?.Name == "FeedSequencerService")));
+        using var there = other.CreateClient().As(Services.Tests.Keys.Receiver);
+        var cursor = (await there.GetJson("/v1/notifications"))["next"]!.GetValue<string>();
+
+        var waiting = there.GetJson($"/v1/notifications?after={cursor}&wait=20");
+        await Write("news");
+
+        // Well before its patience is over, when it would look a last time.
+        var page = await waiting.WaitAsync(TimeSpan.FromSeconds(15), TimeProvider.System);
+        page["items"]!.AsArray().ShouldHaveSingleItem()!["businessKey"]!.GetValue<string>().ShouldBe("news");
+    }
+}

@@ -61,6 +61,81 @@ public sealed class OperatorTests : ServiceTests<NotificationsDb>
         (await (await Client.As(Keys.Operator).SendJson(HttpMethod.Post, "/v1/receivers", body)).ShouldBeProblem(HttpStatusCode.BadRequest, "validation"))
             .Fields().ShouldBe([field]);
 
+    [Theory]
+    [InlineData("{}", true)]
+    [InlineData("""{"graceSeconds":604800}""", true)]
+    [InlineData("""{"graceSeconds":0}""", false)]
+    public async Task A_new_key_leaves_the_old_one_its_grace(string body, bool keepsOld)
+    {
+        var (id, old) = await Shopkeeper();
+
+        var rotated = await Client.As(Keys.Operator).PostJson($"/v1/receivers/{id}/rotate-key", body, HttpStatusCode.OK);
+        var key = rotated["apiKey"]!.GetValue<string>();
+
+        (await Client.As(key).GetAsync("/v1/notifications")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await Client.As(old).GetAsync("/v1/notifications")).StatusCode.ShouldBe(keepsOld ? HttpStatusCode.OK : HttpStatusCode.Unauthorized);
+        (rotated["previousKeyUntil"] is not null).ShouldBe(keepsOld);
+        await App.InDb(db => db.Receivers.ExecuteUpdateAsync(set => set.SetProperty(r => r.PreviousApiKeyUntil, DateTime.UnixEpoch)));
+        (await Client.As(old).GetAsync("/v1/notifications")).StatusCode.ShouldBe(HttpStatusCode.Unauthorized, "the grace is over");
+        (await Client.As(key).GetAsync("/v1/notifications")).StatusCode.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task Of_three_keys_the_last_two_are_good()
+    {
+        var (id, first) = await Shopkeeper();
+        List<string> keys = [first];
+        for (var i = 0; i < 2; i++)
+        {
+            keys.Add((await Client.As(Keys.Operator).PostJson($"/v1/receivers/{id}/rotate-key", "{}", HttpStatusCode.OK))["apiKey"]!.GetValue<string>());
+        }
+
+        var answers = new List<HttpStatusCode>();
+        foreach (var key in keys)
+        {
+            answers.Add((await Client.As(key).GetAsync("/v1/notifications")).StatusCode);
+        }
+
+        answers.ShouldBe([HttpStatusCode.Unauthorized, HttpStatusCode.OK, HttpStatusCode.OK]);
+    }
+
+    [Fact]
+    public async Task A_key_that_cannot_be_rotated_stays()
+    {
+        var (id, key) = await Shopkeeper();
+        var configured = await App.InDb(db => db.Receivers.Where(r => r.Name == "default").Select(r => r.Id).SingleAsync());
+        foreach (var (who, path, body, status, type) in new[]
+        {
+            (key, $"/v1/receivers/{id}/rotate-key", "{}", HttpStatusCode.Unauthorized, "unauthorized"),
+            (Keys.Operator, $"/v1/receivers/{MassTransit.NewId.NextGuid()}/rotate-key", "{}", HttpStatusCode.NotFound, "not-found"),
+            (Keys.Operator, $"/v1/receivers/{configured}/rotate-key", "{}", HttpStatusCode.Conflict, "configured-key"),
+            (Keys.Operator, $"/v1/receivers/{id}/rotate-key", """{"graceSeconds":604801}""", HttpStatusCode.BadRequest, "validation"),
+            (Keys.Operator, $"/v1/receivers/{id}/rotate-key", """{"graceSeconds":-1}""", HttpStatusCode.BadRequest, "validation"),
+        })
+        {
+            await (await Client.As(who).SendJson(HttpMethod.Post, path, body)).ShouldBeProblem(status, type);
+        }
+
+        (await Client.As(key).GetAsync("/v1/notifications")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        (await Client.As(Keys.Receiver).GetAsync("/v1/notifications")).StatusCode.ShouldBe(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    public async Task The_operator_sees_who_there_is_page_by_page_and_no_keys()
+    {
+        var (id, key) = await Shopkeeper();
+        Client.As(Keys.Operator);
+
+        var first = await Client.GetJson("/v1/receivers?limit=1");
+        var second = await Client.GetJson($"/v1/receivers?limit=1&after={first["next"]}");
+
+        first["items"]!.AsArray().ShouldHaveSingleItem()!["name"]!.GetValue<string>().ShouldBe("default");
+        second["items"]!.AsArray().ShouldHaveSingleItem()!["id"]!.GetValue<string>().ShouldBe(id);
+        second["next"].ShouldBeNull();
+        second.ToJsonString().ShouldNotContain(ApiKey.Hash(key));
+        await (await Client.As(key).GetAsync("/v1/receivers")).ShouldBeProblem(HttpStatusCode.Unauthorized, "unauthorized");
+    }
+
     [Fact]
     public async Task Without_a_configured_key_it_is_closed()
     {
@@ -74,5 +149,11 @@ public sealed class OperatorTests : ServiceTests<NotificationsDb>
             client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", $"Bearer {key}");
             await (await client.SendJson(HttpMethod.Post, "/v1/receivers", Shop)).ShouldBeProblem(HttpStatusCode.Unauthorized, "unauthorized");
         }
+    }
+
+    private async Task<(string Id, string Key)> Shopkeeper()
+    {
+        var made = await Client.As(Keys.Operator).PostJson("/v1/receivers", Shop, HttpStatusCode.Created);
+        return (made["id"]!.GetValue<string>(), made["apiKey"]!.GetValue<string>());
     }
 }

@@ -33,6 +33,26 @@ internal static class Rows
             return notification.Id;
         });
 
+    /// <summary>Stores many notifications for the receiver <c>default</c>, with deliveries to one endpoint.</summary>
+    public static Task<int> StoreNotifications(this ServiceApp<NotificationsDb> app, int count, DeliveryState state) => app.InDb(async db =>
+    {
+        var endpoint = NewEndpoint(await db.Receivers.Where(r => r.Name == "default").Select(r => r.Id).SingleAsync());
+        db.Endpoints.Add(endpoint);
+        for (var i = 0; i < count; i++)
+        {
+            var notification = new Notification
+            {
+                Id = NewId.NextGuid(),
+                ReceiverId = endpoint.ReceiverId,
+                Event = new BusinessEvent { Id = NewId.NextGuid(), Type = "topup.succeeded", BusinessKey = NewId.NextGuid().ToString() },
+            };
+            db.Notifications.Add(notification);
+            db.Deliveries.Add(new Delivery { Id = NewId.NextGuid(), NotificationId = notification.Id, EndpointId = endpoint.Id, State = state });
+        }
+
+        return await db.SaveChangesAsync();
+    });
+
     /// <summary>An endpoint that wants every event of these tests; its state keeps the deliverer away from it.</summary>
     public static WebhookEndpoint NewEndpoint(Guid receiverId, EndpointState state = EndpointState.Paused) => new()
     {

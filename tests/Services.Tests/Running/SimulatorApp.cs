@@ -23,6 +23,14 @@ public sealed class SimulatorApp : WebApplicationFactory<ChargeRequest>
     /// <summary>The time there; by default that of everybody.</summary>
     public DateTimeOffset? Now { get; init; }
 
+    /// <summary>Answers over a socket from now on, and says where.</summary>
+    public Uri Listen()
+    {
+        UseKestrel(0);
+        StartServer();
+        return ClientOptions.BaseAddress;
+    }
+
     /// <summary>Chooses how the provider deals with the next charges.</summary>
     public Task SetPayments(string mode, int? times = null) => Put("/payments/behaviour", new { mode, times });
 

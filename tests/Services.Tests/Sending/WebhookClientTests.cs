@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
 using Notifications;
 using Notifications.Sending;
@@ -139,6 +140,40 @@ public sealed class WebhookClientTests
 
         answer.Failure.ShouldBe(AttemptOutcome.TimedOut);
         answer.StatusCode.ShouldBe(mode == "drip" ? 200 : null);
+    }
+
+    [Theory]
+    [InlineData("name")]
+    [InlineData("handshake")]
+    public async Task The_deadline_ends_what_comes_before_the_request_too(string what)
+    {
+        using var mute = new TcpListener(IPAddress.Loopback, 0);   // takes connections, and says nothing
+        mute.Start();
+        using var client = new WebhookClient(
+            new AllowedDestinations("127.0.0.0/8", "1-65535"), TimeSpan.FromMilliseconds(400), TimeProvider.System,
+            async (_, token) =>
+            {
+                await Task.Delay(what == "name" ? Timeout.InfiniteTimeSpan : TimeSpan.Zero, TimeProvider.System, token);
+                return [IPAddress.Loopback];
+            });
+
+        var answer = await client.Send(
+            Request(new Uri($"https://slow.example:{((IPEndPoint)mute.LocalEndpoint).Port}/")), CancellationToken.None);
+
+        (answer.Failure, answer.StatusCode).ShouldBe((AttemptOutcome.TimedOut, null));
+    }
+
+    [Fact]
+    public async Task An_answer_with_too_many_headers_is_no_answer()
+    {
+        await using var receiver = await HookServer.Start((_, http) =>
+        {
+            http.Response.Headers["X-Large"] = new string('x', 32 * 1024);
+            return Task.CompletedTask;
+        });
+        using var client = Client();
+
+        (await client.Send(Request(receiver.Url), CancellationToken.None)).Failure.ShouldBe(AttemptOutcome.Unreachable);
     }
 
     [Fact]
