@@ -70,7 +70,7 @@ public sealed class Deployment : IAsyncDisposable
     public IReadOnlyList<ServiceReplica> All => [.. Users, .. Points, .. Notifications, .. Simulators is null ? (ServiceReplica[])[] : [Simulators]];
 
     /// <summary>The HTTP APIs of the first replicas.</summary>
-    public ShopClient Client => new(Users[0].Address, Points[0].Address, Notifications[0].Address, _receiverKey);
+    public ShopClient Client => ClientAt(0);
 
     /// <summary>Where clients register users: every replica of Users.Api.</summary>
     public IReadOnlyList<Uri> Entrances => [.. Users.Select(user => user.Address)];
@@ -100,6 +100,9 @@ public sealed class Deployment : IAsyncDisposable
         starting.ForEach(replica => replica.Start());
         await Task.WhenAll(starting.Select(replica => replica.WaitUntilReadyAsync()));
     }
+
+    /// <summary>The HTTP APIs, those of the notifications at a replica of one's choice.</summary>
+    public ShopClient ClientAt(int notifier) => new(Users[0].Address, Points[0].Address, Notifications[notifier].Address, _receiverKey);
 
     /// <summary>
     /// Waits until all is said and done for these users, stops every service in good order, and returns what their
@@ -142,6 +145,8 @@ public sealed class Deployment : IAsyncDisposable
             ["ConnectionStrings__RabbitMq"] = Broker.Address.AbsoluteUri,
             ["Receivers__Default__ApiKey"] = _receiverKey,
             ["Encryption__Key"] = _encryptionKey,
+            ["Delivery__AllowedNetworks"] = "127.0.0.0/8",
+            ["Delivery__AllowedPorts"] = "1-65535",
         };
         foreach (var (name, connectionString) in _databases)
             environment[$"ConnectionStrings__{name}"] = connectionString;
