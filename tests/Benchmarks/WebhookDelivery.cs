@@ -16,11 +16,15 @@ namespace Benchmarks;
 /// How long it takes from the publishing of an event to the receipt of its webhook, one event an endpoint, with one endpoint in ten hanging. First
 /// at 200 a second; then the rate rises until 95 in 100 no longer arrive within <see cref="Aim"/>.
 /// </summary>
-/// <remarks>Publisher, notifier and receivers share this process and its cores; broker and database share the machine.</remarks>
+/// <remarks>
+/// Publisher, notifier and receivers share this process and its cores; broker and database share the machine. The time counts from
+/// when an event was to be published: a publisher that falls behind hides nothing.
+/// </remarks>
 internal sealed class WebhookDelivery : IAsyncDisposable
 {
     private const int Endpoints = 10;
     private const int Dead = 0;
+    private const int FirstRate = 200;
     private const int Most = 2_000_000;
     private static readonly TimeSpan Aim = TimeSpan.FromMilliseconds(125);
 
@@ -45,14 +49,15 @@ internal sealed class WebhookDelivery : IAsyncDisposable
         Console.WriteLine("| deliveries/s | p50 ms | p95 ms | p99 ms | most ms | lost | twice | CPU cores | heap MB | working set MB |");
         Console.WriteLine("|---|---|---|---|---|---|---|---|---|---|");
         await run.MeasureAsync(100, TimeSpan.FromSeconds(10), print: false);
-        for (var rate = 200; ; rate = rate < 1000 ? rate + 100 : rate + 250)
-        {
-            if (await run.MeasureAsync(rate, duration, print: true) > Aim)
-            {
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"p95 passed {Aim.TotalMilliseconds:0} ms at {rate} deliveries/s."));
-                return;
-            }
-        }
+
+        // The first rate three times: whether memory grows shows in its columns.
+        for (var i = 0; i < 2; i++)
+            await run.MeasureAsync(FirstRate, duration, print: true);
+        var rate = FirstRate;
+        while (await run.MeasureAsync(rate, duration, print: true) <= Aim)
+            rate += rate < 1000 ? 100 : 250;
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"p95 passed {Aim.TotalMilliseconds:0} ms at {rate} deliveries/s."));
+        Console.WriteLine(await run.KeptAsync());
     }
 
     public async ValueTask DisposeAsync()
@@ -106,7 +111,7 @@ internal sealed class WebhookDelivery : IAsyncDisposable
             if (due > TimeSpan.FromMilliseconds(1))
                 await Task.Delay(due, TimeProvider.System);
             var number = _next++;
-            _published[number] = Stopwatch.GetTimestamp();
+            _published[number] = Math.Min(Stopwatch.GetTimestamp(), started + (long)(i * (double)Stopwatch.Frequency / rate));
             publishing.Add(Tell[number % Endpoints](bus, number));
         }
 
@@ -118,6 +123,8 @@ internal sealed class WebhookDelivery : IAsyncDisposable
         var lost = Lost();
         var took = Enumerable.Range(first, count).Where(n => _received[n] != 0)
             .Select(n => Stopwatch.GetElapsedTime(_published[n], _received[n]).TotalMilliseconds).Order().ToArray();
+        if (took.Length == 0)
+            throw new InvalidOperationException($"Nothing of {count} was received.");
         if (print)
         {
             var heap = GC.GetTotalMemory(forceFullCollection: true) / 1048576.0;
@@ -130,6 +137,15 @@ internal sealed class WebhookDelivery : IAsyncDisposable
 
         int Lost() => Enumerable.Range(first, count).Count(n => n % Endpoints != Dead && Volatile.Read(ref _received[n]) == 0);
         double At(double part) => took[Math.Min(took.Length - 1, (int)(took.Length * part))];
+    }
+
+    /// <summary>What the database says of all that was published: for the living delivered, for the hanging one kept.</summary>
+    private async Task<string> KeptAsync()
+    {
+        await using var scope = _notifier.Services.CreateAsyncScope();
+        var db = scope.ServiceProvider.GetRequiredService<NotificationsDb>();
+        var states = await db.Deliveries.GroupBy(d => d.State).Select(group => new { State = group.Key, Count = group.Count() }).ToListAsync();
+        return $"{_next} published; deliveries: {string.Join(", ", states.OrderBy(s => s.State).Select(s => $"{s.Count} {s.State}"))}.";
     }
 
     private WebApplication Receivers()
