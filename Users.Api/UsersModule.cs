@@ -15,7 +15,7 @@ public static class UsersModule
         builder.Services.AddChore<ExpiredAnswers>();
         builder.AddPayments();
         builder.Services.AddSingleton<IValidator<StartTopUp>, StartTopUpValidator>();
-        builder.Services.AddChore<DecidedTopUps>();
+        builder.Services.AddChore<OwedRefunds>();
     }
 
     public static void AddUsers(this IBusRegistrationConfigurator bus) =>

@@ -35,6 +35,9 @@ public enum TopUpState
 
     /// <summary>The money was not taken, or given back.</summary>
     Failed = 2,
+
+    /// <summary>An operator has rolled it back: what was taken, if anything, is given back, and then it has failed.</summary>
+    Refunding = 3,
 }
 
 internal sealed class TopUpTable : IEntityTypeConfiguration<TopUp>

@@ -27,6 +27,11 @@ internal sealed class CheckPayment(Payments payments, UsersDb db, CheckBackConte
         }
     }
 
+    // Saved with the operator's decision too. Money that may have been taken is given back afterwards (OwedRefunds): given
+    // back before, it would be gone when somebody else's commit comes first.
+    public Task OperatorDecided(TopUpSucceeded message, CheckBackAnswer decision, CancellationToken cancellationToken) =>
+        Settle(message, decision == CheckBackAnswer.Committed ? TopUpState.Succeeded : TopUpState.Refunding, cancellationToken);
+
     // Saved with the decision. Where the producer has not come to storing the top-up yet, it is stored here: the producer
     // then fails on its key, and nothing is left that stays pending for ever.
     private async Task Settle(TopUpSucceeded message, TopUpState state, CancellationToken cancellationToken)

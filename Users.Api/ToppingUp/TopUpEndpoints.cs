@@ -44,26 +44,17 @@ internal static class TopUpEndpoints
         return TypedResults.Ok(Page.From(rows, limit, row => views[row.Id], last => new Cursor(last.StartedAt.Ticks, last.Id), list));
     }
 
-    // A pending top-up is what its half message is: an operator may have decided it, or be asked to.
+    // No check-back will decide a pending top-up any more whose message is undecided.
     private static async Task<IEnumerable<TopUpView>> Show(List<TopUp> topUps, UsersDb db, CancellationToken cancellationToken)
     {
         var pending = topUps.Where(t => t.State == TopUpState.Pending).Select(t => t.MessageId).ToList();
-        var messages = pending.Count == 0 ? [] : await db.Set<OutboxMessage>().AsNoTracking()
-            .Where(m => pending.Contains(m.MessageId))
-            .Select(m => new { m.MessageId, m.State, m.DueAt })
-            .ToDictionaryAsync(m => m.MessageId, cancellationToken);
+        var undecided = pending.Count == 0 ? [] : await db.Set<OutboxMessage>().AsNoTracking()
+            .Where(m => pending.Contains(m.MessageId) && m.State == OutboxMessageState.Prepared && m.DueAt == null)
+            .Select(m => m.MessageId)
+            .ToHashSetAsync(cancellationToken);
         return topUps.Select(topUp => TopUpView.Of(
-            topUp,
-            topUp.State == TopUpState.Pending && messages.GetValueOrDefault(topUp.MessageId) is { } half
-                ? Word(half.State, half.DueAt) : TopUpView.Word(topUp.State)));
+            topUp, undecided.Contains(topUp.MessageId) ? "undecided" : TopUpView.Word(topUp.State)));
     }
-
-    private static string Word(OutboxMessageState half, DateTime? nextCheck) => half switch
-    {
-        OutboxMessageState.Prepared => nextCheck is null ? "undecided" : TopUpView.Word(TopUpState.Pending),
-        OutboxMessageState.RolledBack => TopUpView.Word(TopUpState.Failed),
-        _ => TopUpView.Word(TopUpState.Succeeded),
-    };
 }
 
 /// <summary>A top-up as the API shows it.</summary>
@@ -78,7 +69,7 @@ public sealed record TopUpView(Guid Id, Guid UserId, long Amount, string State)
     public static string Word(TopUpState state) => state switch
     {
         TopUpState.Succeeded => "succeeded",
-        TopUpState.Failed => "failed",
+        TopUpState.Failed or TopUpState.Refunding => "failed",
         _ => "pending",
     };
 }

@@ -127,7 +127,7 @@ public abstract class CheckPaymentTests(Func<Task<TestDatabase>> create) : IAsyn
         var charging = Service.TopUp(await Service.Register());
         await hold.Arrived;
         (await Service.Taken()).ShouldBe(500);
-        await Operator((halves, id) => halves.Rollback(id, "operator"));
+        await Service.Operator((halves, id) => halves.Rollback(id, "operator"));
 
         hold.Release();
 
@@ -181,12 +181,6 @@ public abstract class CheckPaymentTests(Func<Task<TestDatabase>> create) : IAsyn
         (message.State == OutboxMessageState.RolledBack).ShouldBe(state == "failed");
         message.State.ShouldNotBe(OutboxMessageState.Prepared);
         (await Service.Taken()).ShouldBe(taken);
-    }
-
-    private async Task Operator(Func<IHalfMessages<UsersDb>, long, Task> decide)
-    {
-        await using var scope = Service.App.Services.CreateAsyncScope();
-        await decide(scope.ServiceProvider.GetRequiredService<IHalfMessages<UsersDb>>(), (await Service.Messages()).Single().SequenceNumber);
     }
 }
 

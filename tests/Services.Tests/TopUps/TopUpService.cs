@@ -19,11 +19,7 @@ public sealed class TopUpService : IAsyncDisposable
     public TopUpService(TestDatabase database)
     {
         this.database = database;
-        App = new ServiceApp<UsersDb>(database, services =>
-        {
-            services.AddSingleton<TimeProvider>(Clock);
-            services.AddHttpClient(nameof(Payments)).ConfigurePrimaryHttpMessageHandler(() => Wire.To(Provider.Server.CreateHandler()));
-        });
+        App = NewApp();
         Client = App.CreateClient();
     }
 
@@ -33,9 +29,25 @@ public sealed class TopUpService : IAsyncDisposable
 
     public ManualTimeProvider Clock { get; } = new(TimeProvider.System.GetUtcNow());
 
-    public ServiceApp<UsersDb> App { get; }
+    public ServiceApp<UsersDb> App { get; private set; }
 
-    public HttpClient Client { get; }
+    public HttpClient Client { get; private set; }
+
+    /// <summary>Ends Users.Api and starts it anew; the clock stands still meanwhile.</summary>
+    public async Task Restart()
+    {
+        Client.Dispose();
+        await App.DisposeAsync();
+        App = NewApp();
+        Client = App.CreateClient();
+    }
+
+    /// <summary>Has an operator decide about the only message there is, or another.</summary>
+    public async Task Operator(Func<IHalfMessages<UsersDb>, long, Task> decide, int place = 0)
+    {
+        await using var scope = App.Services.CreateAsyncScope();
+        await decide(scope.ServiceProvider.GetRequiredService<IHalfMessages<UsersDb>>(), (await Messages())[place].SequenceNumber);
+    }
 
     /// <summary>Registers somebody.</summary>
     public async Task<string> Register(string name = "ada")
@@ -104,6 +116,12 @@ public sealed class TopUpService : IAsyncDisposable
         response.StatusCode.ShouldBe(HttpStatusCode.Accepted, text);
         return JsonNode.Parse(text)!;
     }
+
+    private ServiceApp<UsersDb> NewApp() => new(database, services =>
+    {
+        services.AddSingleton<TimeProvider>(Clock);
+        services.AddHttpClient(nameof(Payments)).ConfigurePrimaryHttpMessageHandler(() => Wire.To(Provider.Server.CreateHandler()));
+    });
 
     public async ValueTask DisposeAsync()
     {
