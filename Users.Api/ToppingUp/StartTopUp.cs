@@ -39,6 +39,7 @@ internal static class StartTopUpEndpoint
         IOutbox<UsersDb> outbox,
         Payments payments,
         TimeProvider time,
+        ILogger<TopUp> logger,
         CancellationToken cancellationToken)
     {
         var idempotency = IdempotencyKey.Read(key, $"POST /users/{id}/top-ups", request);
@@ -64,8 +65,17 @@ internal static class StartTopUpEndpoint
         }
         catch (DbUpdateException exception) when (exception.IsDuplicateKey())
         {
-            // A twin of this very request was faster; or this one was so slow that the check-back has given it up.
-            await half.RollbackAsync(cancellationToken);
+            // A twin of this very request was faster; or this one was so slow that the check-back has given it up, or an operator
+            // has decided it: nothing was asked of the provider, and nothing will be.
+            try
+            {
+                await half.RollbackAsync(cancellationToken);
+            }
+            catch (HalfMessageDecidedException decided)
+            {
+                logger.DecidedBefore(topUpId, decided.Found);
+            }
+
             return await idempotency.FindAnswer(db, cancellationToken) ?? Problems.For(StatusCodes.Status503ServiceUnavailable);
         }
 
@@ -123,4 +133,10 @@ internal static class StartTopUpEndpoint
 
     private static Answer Answer(TopUp topUp) =>
         Users.Answer.Accepted($"{TopUpEndpoints.Path}/{topUp.Id}", TopUpView.Of(topUp, TopUpView.Word(topUp.State)));
+}
+
+internal static partial class StartTopUpLog
+{
+    [LoggerMessage(2, LogLevel.Warning, "Top-up {TopUp} was decided before it was stored (its message is {State}): its payment is not asked for")]
+    public static partial void DecidedBefore(this ILogger logger, Guid topUp, OutboxMessageState? state);
 }

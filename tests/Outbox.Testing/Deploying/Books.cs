@@ -127,4 +127,5 @@ internal enum TopUpOutcome
     Pending = 0,
     Succeeded = 1,
     Failed = 2,
+    Refunding = 3,
 }

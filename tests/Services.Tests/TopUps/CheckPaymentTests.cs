@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Outbox;
@@ -149,6 +150,28 @@ public abstract class CheckPaymentTests(Func<Task<TestDatabase>> create) : IAsyn
         (await Service.State(Id(topUp))).ShouldBe("undecided");
         var user = topUp["userId"]!.GetValue<string>();
         (await Service.Client.ReadAll($"/users/{user}/top-ups", 20, "state")).ShouldBe(["undecided"]);
+    }
+
+    // Stopped between Prepare and storing the top-up, until the check-back has given it up.
+    [SkippableFact]
+    public async Task A_top_up_that_is_stored_after_the_check_back_is_refused_and_asks_for_no_money()
+    {
+        var storing = Service.Storing.Hold();
+        var charging = Service.TopUp(await Service.Register(), key: "key");
+        await storing.Arrived;
+        await Eventually.Is(async () =>
+        {
+            Service.Clock.Advance(TimeSpan.FromMilliseconds(500));
+            return (await Service.Messages()).Single().State == OutboxMessageState.RolledBack;
+        });
+
+        storing.Release();
+
+        (await charging).StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
+        await IsSettled("failed", 0);
+        (await TopUpService.Accepted(await Service.TopUp((await Service.App.InDb(db => db.Users.SingleAsync())).Id.ToString(), key: "key")))
+            ["state"]!.GetValue<string>().ShouldBe("succeeded");   // asked again, it is another top-up
+        (await Service.Taken()).ShouldBe(500);
     }
 
     // Stopped between Prepare and storing the top-up, and killed: nobody was told of it, and nothing stays open.

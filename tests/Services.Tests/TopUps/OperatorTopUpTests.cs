@@ -1,5 +1,5 @@
+using System.Net;
 using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.DependencyInjection;
 using Outbox;
 using Outbox.Testing;
 using Users;
@@ -73,18 +73,18 @@ public abstract class OperatorTopUpTests(Func<Task<TestDatabase>> create) : IAsy
     [SkippableTheory]
     [InlineData(true, "succeeded")]
     [InlineData(false, "failed")]
-    public async Task A_top_up_that_was_not_stored_yet_is_stored_by_the_decision(bool commit, string state)
+    public async Task A_top_up_that_was_not_stored_yet_is_stored_by_the_decision_and_asks_for_no_money(bool commit, string state)
     {
-        var user = Guid.Parse(await Service.Register());
-        var topUp = new Contracts.TopUpSucceeded(MassTransit.NewId.NextGuid(), user, 500, Service.Clock.GetUtcNow().UtcDateTime);
-        await using (var scope = Service.App.Services.CreateAsyncScope())
-        {
-            await using var half = await scope.ServiceProvider.GetRequiredService<IOutbox<UsersDb>>().Prepare(topUp);
-        }
+        var storing = Service.Storing.Hold();
+        var charging = Service.TopUp(await Service.Register());
+        await storing.Arrived;
 
         await Service.Operator((halves, id) => commit ? halves.Commit(id, "operator") : halves.Rollback(id, "operator"));
+        storing.Release();
 
-        (await Service.State(topUp.TopUpId.ToString())).ShouldBe(state);
+        (await charging).StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
+        (await Service.State((await Rows()).ShouldHaveSingleItem().Id.ToString())).ShouldBe(state);
+        (await Service.Taken()).ShouldBe(0);
     }
 
     [SkippableFact]

@@ -27,6 +27,8 @@ public sealed class TopUpService : IAsyncDisposable
 
     public PaymentWire Wire { get; } = new();
 
+    public StoringTopUps Storing { get; } = new();
+
     public ManualTimeProvider Clock { get; } = new(TimeProvider.System.GetUtcNow());
 
     public ServiceApp<UsersDb> App { get; private set; }
@@ -120,6 +122,8 @@ public sealed class TopUpService : IAsyncDisposable
     private ServiceApp<UsersDb> NewApp() => new(database, services =>
     {
         services.AddSingleton<TimeProvider>(Clock);
+        services.ConfigureDbContext<UsersSqlite>(options => options.AddInterceptors(Storing));
+        services.ConfigureDbContext<UsersPostgres>(options => options.AddInterceptors(Storing));
         services.AddHttpClient(nameof(Payments)).ConfigurePrimaryHttpMessageHandler(() => Wire.To(Provider.Server.CreateHandler()));
     });
 
