@@ -1,6 +1,8 @@
 using System.Data.Common;
 using Microsoft.Data.SqlClient;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Infrastructure;
+using Microsoft.EntityFrameworkCore.Storage;
 using Npgsql;
 
 namespace ServiceDefaults;
@@ -13,12 +15,19 @@ internal sealed class MigrateAtStart(DbContext db, TimeProvider time, string nam
 {
     private const int SqlServerDuplicateDatabase = 1801;
 
-    private const int MostTurns = 20;
+    // Any number that nobody else takes for an advisory lock in the same database.
+    private const long PostgresTurn = 0x4F7574626F78;
 
     public async Task Run(CancellationToken cancellationToken)
     {
         try
         {
+            // Mostly there is nothing to do, and to find that out takes one read, where migrating compares whole models.
+            if (!(await db.Database.GetPendingMigrationsAsync(cancellationToken)).Any())
+            {
+                return;
+            }
+
             await (db.Database.IsSqlite() ? MigrateFile(cancellationToken) : MigrateServer(cancellationToken));
         }
         catch (DbException exception)
@@ -35,30 +44,56 @@ internal sealed class MigrateAtStart(DbContext db, TimeProvider time, string nam
         await db.Database.MigrateAsync(cancellationToken);
     }
 
-    // EF's own lock lies in the database, which has to exist for it: two replicas that both find none both create it, and
-    // the slower one is told that it exists by now. On PostgreSQL the lock ends with each migration's transaction, so that
-    // two may begin with the same one. A migration is applied whole or not at all: beginning anew goes on after the other.
     private async Task MigrateServer(CancellationToken cancellationToken)
     {
-        for (var left = MostTurns; ; left--)
+        await CreateMissing(cancellationToken);
+        await using var turn = db.Database.IsNpgsql() ? await TakeTurn(cancellationToken) : null;
+        await db.Database.MigrateAsync(cancellationToken);
+    }
+
+    // EF's own lock lies in the database, which has to exist for it: two replicas that both find none both create it, and
+    // the slower one is told that it exists by now.
+    private async Task CreateMissing(CancellationToken cancellationToken)
+    {
+        var creator = db.GetService<IRelationalDatabaseCreator>();
+        if (await creator.ExistsAsync(cancellationToken))
         {
-            try
-            {
-                await db.Database.MigrateAsync(cancellationToken);
-                return;
-            }
-            catch (DbException exception) when (left > 0 && ExistsByNow(exception))
-            {
-                // The other replica was faster.
-            }
+            return;
+        }
+
+        try
+        {
+            await creator.CreateAsync(cancellationToken);
+        }
+        catch (DbException exception) when (ExistsByNow(exception))
+        {
+            // The other replica was faster.
+        }
+    }
+
+    // On PostgreSQL EF's lock ends with each migration's transaction, so that two replicas could begin with the same one. A
+    // transaction of its own, not a session, holds this one: it ends with the process, and behind a pooler of connections, too.
+    private async Task<NpgsqlConnection> TakeTurn(CancellationToken cancellationToken)
+    {
+        var connection = new NpgsqlConnection(db.Database.GetConnectionString());
+        try
+        {
+            await connection.OpenAsync(cancellationToken);
+            await connection.BeginTransactionAsync(cancellationToken);
+            await using var wait = new NpgsqlCommand("SELECT pg_advisory_xact_lock($1)", connection) { CommandTimeout = 0, Parameters = { new() { Value = PostgresTurn } } };
+            await wait.ExecuteNonQueryAsync(cancellationToken);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
         }
     }
 
     private static bool ExistsByNow(DbException exception) => exception switch
     {
-        PostgresException postgres => postgres.SqlState
-            is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.DuplicateTable or PostgresErrorCodes.DuplicateColumn
-            or PostgresErrorCodes.DuplicateObject or PostgresErrorCodes.UniqueViolation,
+        PostgresException postgres => postgres.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation,
         SqlException sqlServer => sqlServer.Number == SqlServerDuplicateDatabase,
         _ => false,
     };
