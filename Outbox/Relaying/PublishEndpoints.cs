@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Reflection;
 using MassTransit;
 
 namespace Outbox.Relaying;
@@ -36,34 +35,5 @@ internal sealed class PublishEndpoints(IPublishEndpointProvider provider)
         where T : class
     {
         public override Task<ISendEndpoint> Get(IPublishEndpointProvider provider) => provider.GetPublishSendEndpoint<T>();
-    }
-}
-
-/// <summary>Finds the type that a URN names.</summary>
-internal static class MessageTypes
-{
-    /// <summary>How many assemblies are loaded.</summary>
-    public static int AssemblyCount => AppDomain.CurrentDomain.GetAssemblies().Length;
-
-    /// <summary>The type among those of the loaded assemblies, or <see langword="null"/>.</summary>
-    public static Type? Find(string urn)
-    {
-        var candidates = AppDomain.CurrentDomain.GetAssemblies().Where(a => !a.IsDynamic).SelectMany(TypesOf)
-            .Where(t => t is { IsGenericTypeDefinition: false, IsValueType: false } && (IsNamedIn(urn, t) || t.IsDefined(typeof(MessageUrnAttribute), false)));
-        return candidates.FirstOrDefault(t => MessageUrn.ForTypeString(t) == urn);
-    }
-
-    private static bool IsNamedIn(string urn, Type type) => urn.EndsWith(type.Name, StringComparison.Ordinal);
-
-    private static Type[] TypesOf(Assembly assembly)
-    {
-        try
-        {
-            return assembly.GetTypes();
-        }
-        catch (ReflectionTypeLoadException some)
-        {
-            return [.. some.Types.OfType<Type>()];
-        }
     }
 }

@@ -85,8 +85,39 @@ public sealed class DecisionTests
         MessageTypes.Find("urn:message:No:Such").ShouldBeNull();
     }
 
+    [Theory]
+    [InlineData(typeof(Changed<Nested>))]
+    [InlineData(typeof(Changed<int>))]
+    [InlineData(typeof(Pair<Changed<Nested>, string>))]
+    [InlineData(typeof(Pair<Pair<string, Nested>, Changed<Changed<int>>>))]
+    [InlineData(typeof(Top<Nested>))]
+    public void A_closed_generic_message_type_is_found_by_its_urn(Type type)
+        => MessageTypes.Find(MassTransit.MessageUrn.ForTypeString(type)).ShouldBe(type);
+
+    [Theory]
+    [InlineData("urn:message:No:Such[[System:Int32]]")]
+    [InlineData("urn:message:Outbox.UnitTests.Relaying:DecisionTests+Changed[[No:Such]]")]
+    [InlineData("urn:message:Outbox.UnitTests.Relaying:DecisionTests+Changed[[System:Int32],[System:Int32]]")]
+    [InlineData("urn:message:Outbox.UnitTests.Relaying:DecisionTests+Limited[[System:Int32]]")]
+    [InlineData("urn:message:Outbox.UnitTests.Relaying:DecisionTests+Changed[")]
+    [InlineData("urn:message:Outbox.UnitTests.Relaying:DecisionTests+Changed[[")]
+    [InlineData("urn:message:Outbox.UnitTests.Relaying:DecisionTests+Changed[]")]
+    [InlineData("urn:message:Outbox.UnitTests.Relaying:DecisionTests+Changed[[]]")]
+    [InlineData("urn:message:Outbox.UnitTests.Relaying:DecisionTests+Changed]]")]
+    [InlineData("urn:message:[[System:Int32]]")]
+    public void A_urn_of_no_closed_generic_type_is_found_to_be_none(string urn) => MessageTypes.Find(urn).ShouldBeNull();
+
+    public sealed record Changed<T>(T Value);
+
+    public sealed record Limited<T>(T Value)
+        where T : class;
+
+    public sealed record Pair<TFirst, TSecond>(TFirst First, TSecond Second);
+
     public sealed record Nested;
 
     [MassTransit.MessageUrn("urn:somebody:else", useDefaultPrefix: false)]
     public sealed record Named;
 }
+
+public sealed record Top<T>(T Value);
