@@ -29,7 +29,7 @@ internal sealed class HalfStatements
             WHERE {state} = 0 AND {dialect.IsIn(id, "@ids")}
             """;
         SettleKept = $"""
-            UPDATE {m} SET {state} = 5, {body} = @empty, {size} = 0
+            UPDATE {m} SET {state} = 5, {closed} = @now, {body} = @empty, {size} = 0
             WHERE {state} = 1 AND {state} <> 0 AND {closed} <= @before AND {history} IS NOT NULL
             """;
     }
@@ -46,6 +46,9 @@ internal sealed class HalfStatements
     /// <summary>Keeps of the rows <c>@ids</c>, which are done with, only that they were committed.</summary>
     public string Settle { get; }
 
-    /// <summary>The same of the half messages that were kept as sent since <c>@before</c> or longer.</summary>
+    /// <summary>
+    /// The same of the half messages that were kept as sent since <c>@before</c> or longer. The decision is remembered from
+    /// now on: the clock of the kept rows stands while the process is down, and may be far behind.
+    /// </summary>
     public string SettleKept { get; }
 }

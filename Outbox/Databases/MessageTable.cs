@@ -149,9 +149,9 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
 
     /// <summary>Deletes kept rows that are old enough. Of half messages it is kept that they were committed.</summary>
     /// <returns>How many were deleted.</returns>
-    public async Task<int> DeleteKept(DateTime before, int limit, CancellationToken cancellationToken)
+    public async Task<int> DeleteKept(DateTime before, DateTime now, int limit, CancellationToken cancellationToken)
     {
-        await connection.Execute(HalfSql.SettleKept, c => c.Add("before", before).Add("empty", Array.Empty<byte>()), cancellationToken).ConfigureAwait(false);
+        await connection.Execute(HalfSql.SettleKept, c => c.Add("before", before).Add("now", now).Add("empty", Array.Empty<byte>()), cancellationToken).ConfigureAwait(false);
         return await connection.Execute(Sql.DeleteKept, c => c.Add("before", before).Add("limit", limit), cancellationToken).ConfigureAwait(false);
     }
 

@@ -64,7 +64,7 @@ internal sealed class Keeping(OutboxRegistration registration, MessageTable tabl
         var (total, deleted) = (0, 0);
         do
         {
-            deleted = await table.DeleteKept(Now - window, BatchSize, cancellationToken).ConfigureAwait(false);
+            deleted = await table.DeleteKept(Now - window, time.GetUtcNow().UtcDateTime, BatchSize, cancellationToken).ConfigureAwait(false);
             total += deleted;
         }
         while (deleted == BatchSize);
@@ -88,7 +88,7 @@ internal sealed class Keeping(OutboxRegistration registration, MessageTable tabl
         {
             var before = Now - window;
             await table.Tell(last, before, cancellationToken).ConfigureAwait(false);
-            return await table.DeleteKept(before, BatchSize, cancellationToken).ConfigureAwait(false);
+            return await table.DeleteKept(before, time.GetUtcNow().UtcDateTime, BatchSize, cancellationToken).ConfigureAwait(false);
         }
 
         await table.Tell(last, Now, cancellationToken).ConfigureAwait(false);

@@ -47,6 +47,25 @@ public abstract class KeepingSuite
         (await host.Rows()).ShouldBeEmpty();
     }
 
+    // Its own clock is days behind by then, and the decision would be forgotten at once.
+    [SkippableFact]
+    public async Task The_decision_of_a_half_message_is_remembered_from_when_its_body_is_not_kept_any_more()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Host(database);
+        await Store(host, 1);
+        await host.InScope((db, _) => db.OutboxMessages.ExecuteUpdateAsync(set => set.SetProperty(m => m.History, "{}")));
+        await Run(host, minutes: 25, also: 2);
+        _time.Advance(TimeSpan.FromDays(30));
+        var restarted = _time.GetUtcNow().UtcDateTime;
+
+        await Run(host, minutes: 45, also: 3);
+
+        var row = (await host.Rows())[0];
+        (row.State, row.Body.Length).ShouldBe((OutboxMessageState.Committed, 0));
+        row.ClosedAt!.Value.ShouldBeGreaterThan(restarted);
+    }
+
     private static Task<ShopHost> Host(TestDatabase database) => ShopHost.StartAsync(database, o =>
     {
         o.Outbox = x => (x.Options.KeepDelivered, x.Options.RedeliverOnStart) = (Window, true);

@@ -1,2 +1,2 @@
-UPDATE "OutboxMessage" SET "State" = 5, "Body" = @empty, "Size" = 0
+UPDATE "OutboxMessage" SET "State" = 5, "ClosedAt" = @now, "Body" = @empty, "Size" = 0
 WHERE "State" = 1 AND "State" <> 0 AND "ClosedAt" <= @before AND "History" IS NOT NULL
