@@ -10,15 +10,20 @@ public class KillingTopUpsTests(ITestOutputHelper output)
 {
     private const long Amount = 500;
 
-    /// <summary>Where it dies, and whether the provider has taken the money by then.</summary>
-    private static readonly (string Point, bool Taken)[] Points =
+    /// <summary>Where it dies, what the provider does meanwhile, and whether it has taken the money by then.</summary>
+    private static readonly (string Point, string Mode, bool Taken)[] Deaths =
     [
-        ("after-prepare", false),
-        ("before-charge", false),
-        ("hang", false),
-        ("charge-then-hang", true),
-        ("after-charge", true),
-        ("after-commit", true),
+        ("after-prepare", "approve", false),
+        ("before-charge", "approve", false),
+        ("before-charge", "unreachable", false),
+        ("during-charge", "hang", false),
+        ("during-charge", "charge-then-hang", true),
+        ("after-charge", "approve", true),
+        ("after-charge", "decline", false),
+        ("after-charge", "error", false),
+        ("after-charge", "charge-then-error", true),
+        ("after-commit", "approve", true),
+        ("after-commit", "decline", false),
     ];
 
     [SkippableFact]
@@ -29,15 +34,16 @@ public class KillingTopUpsTests(ITestOutputHelper output)
         var user = (await deployment.Client.RegisterAsync("ada")).Id;
         using var customers = new Customers([victim.Address]);
         var (topUps, taken) = (0, 0L);
-        foreach (var (point, isTaken) in Points)
+        foreach (var (point, mode, isTaken) in Deaths)
         {
-            await DieAsync(deployment, customers, user, point);
+            await DieAsync(deployment, customers, user, point, mode);
+            await Eventually.Is(async () => await deployment.Payments.ModeAsync() == "approve", Eventually.Limit * 4);
             topUps++;
             taken += isTaken ? Amount : 0;
 
             var audit = await SettledAsync(deployment, topUps);
-            output.WriteLine($"{point}: {audit}");
-            (audit.TopUps.Count, audit.Total).ShouldBe((topUps, taken), point);
+            output.WriteLine($"{point}, {mode}: {audit}");
+            (audit.TopUps.Count, audit.Total).ShouldBe((topUps, taken), $"{point}, {mode}");
             heir.IsRunning.ShouldBeTrue();
             await Deployment.StartAsync([victim]);
         }
@@ -81,10 +87,11 @@ public class KillingTopUpsTests(ITestOutputHelper output)
     }
 
     /// <summary>Asks the first replica for a top-up, in which it dies.</summary>
-    private static async Task DieAsync(Deployment deployment, Customers customers, Guid user, string point)
+    private static async Task DieAsync(Deployment deployment, Customers customers, Guid user, string point, string mode)
     {
         var victim = deployment.Users[0];
-        if (!point.EndsWith("hang", StringComparison.Ordinal))
+        await deployment.Payments.SetAsync(mode, times: mode == "unreachable" ? 2 : 1);   // the check-back, too, asks a third time
+        if (point != "during-charge")
         {
             deployment.CrashPoints[0].KillAt(point);
             await Should.ThrowAsync<HttpRequestException>(customers.TopUpOnceAsync(user, Amount));
@@ -93,8 +100,7 @@ public class KillingTopUpsTests(ITestOutputHelper output)
             return;
         }
 
-        // During the charge: the provider has the request, and does not answer.
-        await deployment.Payments.SetAsync(point, times: 1);
+        // The provider has the request, and does not answer.
         var asking = customers.TopUpOnceAsync(user, Amount);
         await Eventually.Is(async () => await deployment.Payments.ModeAsync() == "approve");
         await victim.KillAsync();

@@ -32,192 +32,6 @@ public abstract class HalfMessageSuite
     [SkippableTheory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_decision_joins_the_next_save(bool commit)
-    {
-        await using var database = await NewDatabase();
-        await using var host = await Start(database);
-
-        await host.InScope(async (db, outbox) =>
-        {
-            await using var half = await outbox.Prepare(new OrderPlaced(1));
-            db.Add(new Order { Number = 1 });
-            Decide(half, commit);
-            (await host.Rows()).ShouldHaveSingleItem().State.ShouldBe(OutboxMessageState.Prepared);
-            await db.SaveChangesAsync();
-        });
-
-        var row = (await host.Rows()).ShouldHaveSingleItem();
-        row.State.ShouldBe(commit ? OutboxMessageState.Pending : OutboxMessageState.RolledBack);
-        (row.DueAt is not null).ShouldBe(commit);
-        (row.Body.Length > 0).ShouldBe(commit);
-        (await host.Orders()).ShouldBe(1);
-    }
-
-    [SkippableFact]
-    public async Task The_save_may_be_synchronous_or_in_a_transaction_of_the_callers_or_have_nothing_else_to_save()
-    {
-        await using var database = await NewDatabase();
-        await using var host = await Start(database);
-
-        await host.InScope(async (db, outbox) =>
-        {
-            await using var first = await outbox.Prepare(new OrderPlaced(1));
-            first.Commit();
-            db.Add(new Order { Number = 1 });
-            db.SaveChanges();
-
-            await using var second = await outbox.Prepare(new OrderPlaced(2));
-            await using (var transaction = await db.Database.BeginTransactionAsync())
-            {
-                second.Commit();
-                db.Add(new Order { Number = 2 });
-                await db.SaveChangesAsync();
-                await transaction.CommitAsync();
-            }
-
-            await using var third = await outbox.Prepare(new OrderPlaced(3));
-            third.Commit();
-            await db.SaveChangesAsync();
-            await using var fourth = await outbox.Prepare(new OrderPlaced(4));
-            fourth.Rollback();
-            db.SaveChanges();
-        });
-
-        (await host.Rows()).Select(r => r.State).ShouldBe(
-            [OutboxMessageState.Pending, OutboxMessageState.Pending, OutboxMessageState.Pending, OutboxMessageState.RolledBack]);
-    }
-
-    [SkippableFact]
-    public async Task A_decision_goes_with_the_callers_transaction_and_not_with_a_later_save()
-    {
-        await using var database = await NewDatabase();
-        await using var host = await Start(database);
-
-        await host.InScope(async (db, outbox) =>
-        {
-            await using var half = await outbox.Prepare(new OrderPlaced(1));
-            await using (var transaction = await db.Database.BeginTransactionAsync())
-            {
-                half.Commit();
-                db.Add(new Order { Number = 1 });
-                await db.SaveChangesAsync();
-                await transaction.RollbackAsync();
-            }
-
-            db.ChangeTracker.Clear();
-            db.Add(new Order { Number = 2 });
-            await db.SaveChangesAsync();
-        });
-
-        (await host.Rows()).ShouldHaveSingleItem().State.ShouldBe(OutboxMessageState.Prepared);
-    }
-
-    [SkippableTheory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task A_save_that_fails_decides_nothing_and_its_repetition_decides(bool inTransaction)
-    {
-        await using var database = await NewDatabase();
-        await using var host = await Start(database);
-        await host.InScope(async (db, _) =>
-        {
-            db.Add(new Order { Number = 1 });
-            await db.SaveChangesAsync();
-        });
-
-        await host.InScope(async (db, outbox) =>
-        {
-            await using var half = await outbox.Prepare(new OrderPlaced(1));
-            var order = new Order { Number = 1 };
-            db.Add(order);
-            half.Commit();
-            await Should.ThrowAsync<DbUpdateException>(() => Save(db));
-            (await host.Rows()).ShouldHaveSingleItem().State.ShouldBe(OutboxMessageState.Prepared);
-
-            order.Number = 2;
-            await Save(db);
-        });
-
-        (await host.Rows()).ShouldHaveSingleItem().State.ShouldBe(OutboxMessageState.Pending);
-        (await host.Orders()).ShouldBe(2);
-
-        async Task Save(ShopDb db)
-        {
-            await using var transaction = inTransaction ? await db.Database.BeginTransactionAsync() : null;
-            await db.SaveChangesAsync();
-            if (transaction is not null)
-                await transaction.CommitAsync();
-        }
-    }
-
-    [SkippableTheory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task A_save_that_fails_on_a_concurrency_check_decides_nothing_whatever_is_committed_afterwards(bool inTransaction)
-    {
-        await using var database = await NewDatabase();
-        await using var host = await Start(database);
-
-        await host.InScope(async (db, outbox) =>
-        {
-            await using var half = await outbox.Prepare(new OrderPlaced(1));
-            half.Commit();
-            db.Update(new Order { Id = 12345, Number = 1 });
-            if (!inTransaction)
-                await Should.ThrowAsync<DbUpdateConcurrencyException>(() => db.SaveChangesAsync());
-            await using var transaction = await db.Database.BeginTransactionAsync();
-            if (inTransaction)
-                await Should.ThrowAsync<DbUpdateConcurrencyException>(() => db.SaveChangesAsync());
-            await transaction.CommitAsync();
-        });
-
-        (await host.Rows()).ShouldHaveSingleItem().State.ShouldBe(OutboxMessageState.Prepared);
-    }
-
-    [SkippableFact]
-    public async Task What_is_not_saved_before_the_half_message_is_disposed_of_is_no_decision()
-    {
-        await using var database = await NewDatabase();
-        await using var host = await Start(database);
-
-        await host.InScope(async (db, outbox) =>
-        {
-            await using (var half = await outbox.Prepare(new OrderPlaced(1)))
-                half.Commit();
-            db.Add(new Order { Number = 1 });
-            await db.SaveChangesAsync();
-        });
-
-        (await host.Rows()).ShouldHaveSingleItem().State.ShouldBe(OutboxMessageState.Prepared);
-    }
-
-    [SkippableFact]
-    public async Task A_context_from_a_pool_does_not_decide_for_its_user_before()
-    {
-        await using var database = await NewDatabase();
-        await using var host = await Start(database, o => o.DbContext = (services, d) => services.AddDbContextPool<ShopDb>(d.Configure));
-
-        await host.InScope(async (_, outbox) =>
-        {
-            var half = await outbox.Prepare(new OrderPlaced(1));
-            half.Commit();                                  // and neither saved nor disposed of
-        });
-
-        // Both contexts of the pool: the caller's, and the one that the message was stored by.
-        await host.InScope((one, _) => host.InScope(async (other, _) =>
-        {
-            one.Add(new Order { Number = 1 });
-            await one.SaveChangesAsync();
-            other.Add(new Order { Number = 2 });
-            await other.SaveChangesAsync();
-        }));
-
-        (await host.Rows()).ShouldHaveSingleItem().State.ShouldBe(OutboxMessageState.Prepared);
-    }
-
-    [SkippableTheory]
-    [InlineData(true)]
-    [InlineData(false)]
     public async Task The_same_decision_again_changes_nothing_and_lets_the_business_change_be_saved(bool commit)
     {
         await using var database = await NewDatabase();
@@ -230,7 +44,7 @@ public abstract class HalfMessageSuite
             var before = (await host.Rows())[0];
             await DecideAtOnce(half, commit);
             db.Add(new Order { Number = 1 });
-            Decide(half, commit);
+            half.Decide(commit);
             await db.SaveChangesAsync();
 
             var after = (await host.Rows()).ShouldHaveSingleItem();
@@ -259,7 +73,7 @@ public abstract class HalfMessageSuite
             refused.Found.ShouldBe(first ? OutboxMessageState.Pending : OutboxMessageState.RolledBack);
 
             db.Add(new Order { Number = 1 });
-            Decide(half, !first);
+            half.Decide(!first);
             if (inTransaction)
             {
                 // Somebody swallows the refusal, and commits.
@@ -277,29 +91,6 @@ public abstract class HalfMessageSuite
 
         (await host.Orders()).ShouldBe(0);
         (await host.Rows())[0].State.ShouldBe(first ? OutboxMessageState.Pending : OutboxMessageState.RolledBack);
-    }
-
-    [SkippableFact]
-    public async Task The_loser_saves_what_agrees_with_the_decision()
-    {
-        await using var database = await NewDatabase();
-        await using var host = await Start(database);
-
-        await host.InScope(async (db, outbox) =>
-        {
-            await using var half = await outbox.Prepare(new OrderPlaced(1));
-            await half.RollbackAsync();
-            var order = new Order { Number = 1 };
-            db.Add(order);
-            half.Commit();
-            await Should.ThrowAsync<HalfMessageDecidedException>(() => db.SaveChangesAsync());
-
-            order.Number = -1;
-            half.Rollback();
-            await db.SaveChangesAsync();
-        });
-
-        (await host.Query(db => db.Orders.SingleAsync())).Number.ShouldBe(-1);
     }
 
     [SkippableFact]
@@ -347,7 +138,7 @@ public abstract class HalfMessageSuite
             var db = scope.ServiceProvider.GetRequiredService<ShopDb>();
             await using var half = await scope.ServiceProvider.Half(messageId);
             db.Add(new Order { Number = order });
-            Decide(half, commit);
+            half.Decide(commit);
             try
             {
                 await db.SaveChangesAsync();
@@ -413,20 +204,12 @@ public abstract class HalfMessageSuite
         (await host.Rows()).Select(r => r.State).ShouldBe([OutboxMessageState.Pending, OutboxMessageState.RolledBack, OutboxMessageState.Prepared]);
     }
 
-    protected static Task<ShopHost> Start(TestDatabase database, Action<ShopHostOptions>? configure = null) => ShopHost.StartAsync(database, o =>
+    internal static Task<ShopHost> Start(TestDatabase database, Action<ShopHostOptions>? configure = null) => ShopHost.StartAsync(database, o =>
     {
         o.Outbox = outbox => outbox.AddCheckBack<OrderPlaced, NobodyKnows>();
         configure?.Invoke(o);
         o.WithoutRelay();
     });
-
-    private static void Decide(IHalfMessage half, bool commit)
-    {
-        if (commit)
-            half.Commit();
-        else
-            half.Rollback();
-    }
 
     private static Task DecideAtOnce(IHalfMessage half, bool commit) => commit ? half.CommitAsync() : half.RollbackAsync();
 }

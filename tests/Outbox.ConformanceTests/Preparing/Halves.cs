@@ -5,9 +5,10 @@ using Outbox.Preparing;
 
 namespace Outbox.ConformanceTests.Preparing;
 
-/// <summary>Gives a scope the handle of a half message that another one prepared: what a second decider is.</summary>
+/// <summary>Half messages as the suites deal with them.</summary>
 internal static class Halves
 {
+    /// <summary>Gives a scope the handle of a half message that another one prepared: what a second decider is.</summary>
     public static async Task<IHalfMessage> Half(this IServiceProvider scope, Guid messageId)
     {
         var db = scope.GetRequiredService<ShopDb>();
@@ -15,5 +16,14 @@ internal static class Halves
         return new HalfMessage(row, new Preparation(
             scope.GetRequiredService<OutboxRegistration<ShopDb>>(), scope.GetRequiredService<OutboxStore<ShopDb>>(),
             scope.GetRequiredService<DecisionInterceptor>(), db, scope, TimeProvider.System));
+    }
+
+    /// <summary>Commits or rolls back with the next save.</summary>
+    public static void Decide(this IHalfMessage half, bool commit)
+    {
+        if (commit)
+            half.Commit();
+        else
+            half.Rollback();
     }
 }

@@ -10,19 +10,15 @@ namespace Outbox.Testing;
 /// </summary>
 public sealed class Crowd
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan Patience = Eventually.Limit * 8;
-
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(15) };
-    private readonly IReadOnlyList<Uri> _entrances;
+    private readonly UntilAnswered _replicas;
     private readonly string _name;
     private readonly SignalLog<Guid> _answered = new();
     private int _next;
-    private int _unanswered;
 
     private Crowd(IReadOnlyList<Uri> entrances, string name, int users, int clients)
     {
-        _entrances = entrances;
+        _replicas = new UntilAnswered(entrances);
         _name = name;
         Users = users;
         Finished = RunAsync(clients);
@@ -38,7 +34,7 @@ public sealed class Crowd
     public IReadOnlyList<Guid> Answered => _answered.Values;
 
     /// <summary>How many requests were never answered and were sent again.</summary>
-    public int Unanswered => Volatile.Read(ref _unanswered);
+    public int Unanswered => _replicas.Unanswered;
 
     /// <summary>Sends them off.</summary>
     /// <param name="entrances">The replicas to ask.</param>
@@ -51,7 +47,7 @@ public sealed class Crowd
     /// <summary>Waits until at least so many were answered.</summary>
     public async Task ReachAsync(int answered)
     {
-        var reached = _answered.WaitForCount(answered, Patience);
+        var reached = _answered.WaitForCount(answered, UntilAnswered.Patience);
         await await Task.WhenAny(reached, Finished);
         await reached;
     }
@@ -61,25 +57,9 @@ public sealed class Crowd
     private async Task AskAsync()
     {
         for (var number = Interlocked.Increment(ref _next); number <= Users; number = Interlocked.Increment(ref _next))
-            _answered.Add(await RegisterAsync(string.Create(CultureInfo.InvariantCulture, $"{_name}-{number}"), number));
-    }
-
-    private async Task<Guid> RegisterAsync(string userName, int entrance)
-    {
-        var started = TimeProvider.System.GetTimestamp();
-        while (true)
         {
-            try
-            {
-                return await AskOnceAsync(userName, _entrances[entrance++ % _entrances.Count]);
-            }
-            catch (Exception exception) when (exception is HttpRequestException or IOException or TaskCanceledException)
-            {
-                Interlocked.Increment(ref _unanswered);
-                if (TimeProvider.System.GetElapsedTime(started) > Patience)
-                    throw new TimeoutException($"{userName} was not answered within {Patience}; last: {exception.Message}", exception);
-                await Task.Delay(Pause, TimeProvider.System);
-            }
+            var userName = string.Create(CultureInfo.InvariantCulture, $"{_name}-{number}");
+            _answered.Add(await _replicas.AskAsync(userName, number, entrance => AskOnceAsync(userName, entrance)));
         }
     }
 
