@@ -16,7 +16,7 @@ internal sealed class SweeperService(
                 await Sweep(stoppingToken);
                 lanes.Tidy();
             }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            catch (Exception) when (stoppingToken.IsCancellationRequested)
             {
                 return;
             }

@@ -11,6 +11,9 @@ public sealed class Housekeeping(NotificationsDb db, WebhookSettings settings, T
 {
     internal const int Batch = 500;
 
+    // Each takes its attempts with it, and SQL Server locks a whole table for 5,000 rows.
+    private const int DeliveryBatch = 100;
+
     private static readonly DeliveryState[] Open = [DeliveryState.Pending, DeliveryState.Delivering, DeliveryState.Held];
 
     /// <summary>Forgets all that is due.</summary>
@@ -21,7 +24,7 @@ public sealed class Housekeeping(NotificationsDb db, WebhookSettings settings, T
         return await Repeat(() => EmptyPayloads(until, cancellationToken))
             + await Repeat(() => DeleteAttempts(until, cancellationToken))
             + await Repeat(() => DeleteJobs(until, cancellationToken))
-            + await Repeat(() => DeleteDeliveriesOfDeletedEndpoints(until, cancellationToken))
+            + await Repeat(() => DeleteDeliveriesOfDeletedEndpoints(until, cancellationToken), DeliveryBatch)
             + await DeleteEndpoints(until, cancellationToken);
     }
 
@@ -54,7 +57,7 @@ public sealed class Housekeeping(NotificationsDb db, WebhookSettings settings, T
         db.Deliveries
             .Where(d => db.Deliveries
                 .Where(old => db.Endpoints.Any(e => e.Id == old.EndpointId && e.State == EndpointState.Deleted && e.UpdatedAt <= until))
-                .OrderBy(old => old.EndpointId).Take(Batch).Select(old => old.Id)
+                .OrderBy(old => old.EndpointId).Take(DeliveryBatch).Select(old => old.Id)
                 .Contains(d.Id))
             .ExecuteDeleteAsync(cancellationToken);
 
@@ -64,13 +67,13 @@ public sealed class Housekeeping(NotificationsDb db, WebhookSettings settings, T
                 && !db.Deliveries.Any(d => d.EndpointId == e.Id) && !db.Jobs.Any(j => j.EndpointId == e.Id))
             .ExecuteDeleteAsync(cancellationToken);
 
-    private static async Task<int> Repeat(Func<Task<int>> batch)
+    private static async Task<int> Repeat(Func<Task<int>> batch, int size = Batch)
     {
         for (var total = 0; ;)
         {
             var rows = await batch();
             total += rows;
-            if (rows < Batch)
+            if (rows < size)
             {
                 return total;
             }

@@ -36,7 +36,7 @@ internal sealed class CheckBackService<TDbContext>(
                 await cleanUp.RunWhenDue(stoppingToken).ConfigureAwait(false);
                 outage.Ended();
             }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            catch (Exception) when (stoppingToken.IsCancellationRequested)
             {
                 break;
             }

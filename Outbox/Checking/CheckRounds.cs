@@ -117,7 +117,7 @@ internal sealed class CheckRounds : IDisposable
         {
             return await _run.Run(checkBack, id, _stopping.Token).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        catch (Exception) when (_stopping.IsCancellationRequested)
         {
             return Task.CompletedTask;
         }

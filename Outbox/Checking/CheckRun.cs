@@ -42,7 +42,7 @@ internal sealed class CheckRun(OutboxRegistration registration, OutboxStore stor
             else
                 await Decide(dbContext, row, answer, stopping).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (stopping.IsCancellationRequested)
+        catch (Exception) when (stopping.IsCancellationRequested)
         {
             // Written down is nothing: the check is still due.
         }

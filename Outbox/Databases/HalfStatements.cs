@@ -24,10 +24,7 @@ internal sealed class HalfStatements
             WHERE {id} = @id AND {state} = 3
             """;
         Find = $"SELECT {state} FROM {m} WHERE {id} = @id";
-        Settle = $"""
-            UPDATE {m} SET {state} = 5, {closed} = @now, {body} = @empty, {size} = 0
-            WHERE {state} = 0 AND {dialect.IsIn(id, "@ids")}
-            """;
+        Settle = dialect.UpdateListed(m, set: $"{state} = 5, {closed} = @now, {body} = @empty, {size} = 0", where: $"{state} = 0", id, "@ids");
         SettleKept = $"""
             UPDATE {m} SET {state} = 5, {closed} = @now, {body} = @empty, {size} = 0
             WHERE {state} = 1 AND {state} <> 0 AND {closed} <= @before AND {history} IS NOT NULL

@@ -29,11 +29,7 @@ internal sealed class MessageStatements(SqlDialect dialect)
     public string Tops { get; } = TopsText(dialect, dialect.Tables.Message, dialect.Tables.Lease);
 
     /// <summary>Deletes the rows <c>@ids</c>.</summary>
-    public string Delete { get; } =
-        $"""
-        DELETE FROM {dialect.Tables.Message}
-        WHERE {dialect.IsIn(Message(dialect, nameof(OutboxMessage.SequenceNumber)), "@ids")}
-        """;
+    public string Delete { get; } = dialect.DeleteListed(dialect.Tables.Message, Message(dialect, nameof(OutboxMessage.SequenceNumber)), "@ids");
 
     /// <summary>Writes down a failed send, unless somebody else has written about the row since it was read.</summary>
     public string RecordFailure { get; } = RecordFailureText(dialect.Tables.Message);
@@ -100,11 +96,11 @@ internal sealed class MessageStatements(SqlDialect dialect)
             """;
     }
 
-    private static string KeepText(SqlDialect dialect, Table m) =>
-        $"""
-        UPDATE {m} SET {m[nameof(OutboxMessage.State)]} = 1, {m[nameof(OutboxMessage.ClosedAt)]} = COALESCE({m[nameof(OutboxMessage.ClosedAt)]}, @now)
-        WHERE {m[nameof(OutboxMessage.State)]} = 0 AND {dialect.IsIn(m[nameof(OutboxMessage.SequenceNumber)], "@ids")}
-        """;
+    private static string KeepText(SqlDialect dialect, Table m) => dialect.UpdateListed(
+        m,
+        set: $"{m[nameof(OutboxMessage.State)]} = 1, {m[nameof(OutboxMessage.ClosedAt)]} = COALESCE({m[nameof(OutboxMessage.ClosedAt)]}, @now)",
+        where: $"{m[nameof(OutboxMessage.State)]} = 0",
+        m[nameof(OutboxMessage.SequenceNumber)], "@ids");
 
     private static string PromoteText(SqlDialect dialect, Table m)
     {

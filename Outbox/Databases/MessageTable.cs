@@ -6,6 +6,9 @@ namespace Outbox.Databases;
 /// <summary>What the relay reads from and writes to the message table. One user at a time.</summary>
 internal sealed class MessageTable(RelayConnection connection, OutboxOptions options)
 {
+    // SQL Server locks the whole table for an update of 5,000 rows.
+    private const int PromoteLimit = 1000;
+
     private MessageStatements? _sql;
 
     private MessageStatements Sql => _sql ??= new MessageStatements(connection.Dialect);
@@ -62,7 +65,7 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
         var promoted = new List<(int, long)>();
         await connection.Query(
             Sql.Promote,
-            c => c.Add("partitions", List(partitions.Select(p => (long)p))).Add("now", now).Add("limit", options.QueryMessageLimit),
+            c => c.Add("partitions", List(partitions.Select(p => (long)p))).Add("now", now).Add("limit", Math.Min(options.QueryMessageLimit, PromoteLimit)),
             async reader =>
             {
                 while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))

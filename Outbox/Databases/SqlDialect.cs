@@ -17,6 +17,20 @@ internal abstract class SqlDialect(OutboxTables tables)
     /// <summary>The condition that a column's value is in the list of a parameter.</summary>
     public abstract string IsIn(string column, string list);
 
+    /// <summary>Deletes the rows whose key is in the list of a parameter.</summary>
+    public virtual string DeleteListed(Table table, string key, string list)
+        => $"""
+            DELETE FROM {table}
+            WHERE {IsIn(key, list)}
+            """;
+
+    /// <summary>Updates the rows whose key is in the list of a parameter, where a condition holds.</summary>
+    public virtual string UpdateListed(Table table, string set, string where, string key, string list)
+        => $"""
+            UPDATE {table} SET {set}
+            WHERE {where} AND {IsIn(key, list)}
+            """;
+
     /// <summary>The literal of a column that is true.</summary>
     public virtual string True => "TRUE";
 

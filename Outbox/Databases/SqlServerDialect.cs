@@ -16,8 +16,12 @@ internal sealed class SqlServerDialect(OutboxTables tables) : SqlDialect(tables)
     // From this severity on the connection is gone; the errors of connecting have it too, and on Linux no number.
     private const byte ConnectionGone = 20;
 
-    // Time-out, and the numbers by which a server, or one of its databases, does not take connections just now.
-    private static readonly int[] Away = [-2, 596, 922, 976, 983, 4060, 6005, 10928, 10929, 17142, 17197, 40197, 40501, 40613];
+    // Time-out, and the numbers by which a server, or one of its databases, does not take connections or has no room for
+    // the work just now.
+    private static readonly int[] Away =
+    [
+        -2, 596, 701, 921, 922, 927, 976, 983, 1204, 4060, 6005, 8645, 8651, 10928, 10929, 17142, 17197, 18401, 40197, 40501, 40613, 49918, 49919, 49920,
+    ];
 
     public override string True => "1";
 
@@ -36,6 +40,23 @@ internal sealed class SqlServerDialect(OutboxTables tables) : SqlDialect(tables)
     public override object List(IReadOnlyCollection<long> values) => JsonList(values);
 
     public override string IsIn(string column, string list) => $"{column} IN (SELECT v FROM OPENJSON({list}) WITH (v bigint '$'))";
+
+    // From the list to the rows, by their key: a plan that walks over the table would wait for every insert that is not
+    // committed yet. Locks of rows only: those who read pass over a whole page that is locked.
+    public override string DeleteListed(Table table, string key, string list)
+        => $"""
+            DELETE m
+            FROM OPENJSON({list}) WITH (v bigint '$') i
+            INNER LOOP JOIN {table} m WITH (ROWLOCK) ON m.{key} = i.v
+            """;
+
+    public override string UpdateListed(Table table, string set, string where, string key, string list)
+        => $"""
+            UPDATE m SET {set}
+            FROM OPENJSON({list}) WITH (v bigint '$') i
+            INNER LOOP JOIN {table} m WITH (ROWLOCK) ON m.{key} = i.v
+            WHERE {where}
+            """;
 
     public override void Fit(DbParameter parameter)
     {

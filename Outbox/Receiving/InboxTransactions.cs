@@ -42,6 +42,8 @@ internal sealed class InboxTransactions<TDbContext>(
             {
                 if (transaction is not null)
                     await transaction.DisposeAsync().ConfigureAwait(false);
+                // Some drivers tell of a cancellation by an exception of their own.
+                cancellationToken.ThrowIfCancellationRequested();
                 if (!IsPassing(exception))
                     throw;
                 if (attempt == 1)

@@ -70,7 +70,7 @@ internal sealed class RelayService<TDbContext>(
                 surprises.Ended();
                 look = await parts.Signals.Wait(pass.Pause, stoppingToken).ConfigureAwait(false);
             }
-            catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+            catch (Exception) when (stoppingToken.IsCancellationRequested)
             {
                 return;
             }
@@ -112,7 +112,7 @@ internal sealed class RelayService<TDbContext>(
                 errors.Ended();
                 pause = registration.Options.BeatPeriod;
             }
-            catch (OperationCanceledException) when (ending.IsCancellationRequested)
+            catch (Exception) when (ending.IsCancellationRequested)
             {
                 return;
             }

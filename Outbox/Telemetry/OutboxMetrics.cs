@@ -79,7 +79,7 @@ internal sealed class OutboxMetrics<TDbContext> : IHostedService, IDisposable
             {
                 _last = await Task.Run(() => _statistics.Get(_stopping.Token), _stopping.Token).ConfigureAwait(false);
             }
-            catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+            catch (Exception) when (_stopping.IsCancellationRequested)
             {
                 _last = null;
             }

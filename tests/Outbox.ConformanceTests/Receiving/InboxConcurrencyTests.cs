@@ -1,6 +1,8 @@
 using System.Data;
+using System.Data.Common;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
 using Outbox.Testing;
 
 namespace Outbox.ConformanceTests.Receiving;
@@ -109,8 +111,21 @@ public abstract class InboxConcurrencyTests(Func<Task<TestDatabase>> create) : I
     {
         if (Database.Name == "Postgres")
             options.UseNpgsql($"{Database.ConnectionString};Options=-c lock_timeout=200");
+        else if (Database.Name == "SqlServer")
+            options.AddInterceptors(new LockTimeout());
         else
             options.UseSqlite($"{Database.ConnectionString};Default Timeout=1");
+    }
+}
+
+/// <summary>SQL Server has no setting for it in the connection string; every opening forgets it.</summary>
+internal sealed class LockTimeout : DbConnectionInterceptor
+{
+    public override async Task ConnectionOpenedAsync(DbConnection connection, ConnectionEndEventData eventData, CancellationToken cancellationToken = default)
+    {
+        await using var command = connection.CreateCommand();
+        command.CommandText = "SET LOCK_TIMEOUT 200";
+        await command.ExecuteNonQueryAsync(cancellationToken);
     }
 }
 

@@ -9,6 +9,10 @@ internal sealed class SqlServerTestDatabase : TestDatabase
 {
     private const string ServerVariable = "OUTBOX_SQLSERVER";
     private const string MaxBatchVariable = "OUTBOX_SQLSERVER_MAXBATCH";
+    private const string SnapshotVariable = "OUTBOX_SQLSERVER_SNAPSHOT";
+
+    // Making a database wants the model database for itself.
+    private static readonly SemaphoreSlim OneAtATime = new(1);
 
     private readonly string? _server;
     private readonly string _database;
@@ -16,7 +20,14 @@ internal sealed class SqlServerTestDatabase : TestDatabase
     private SqlServerTestDatabase(string? server, string database)
     {
         (_server, _database) = (server, database);
-        ConnectionString = new SqlConnectionStringBuilder(server) { InitialCatalog = database }.ConnectionString;
+        // EF gives connections without an application's name another one, and with it a pool of their own. A pool that has
+        // seen a server away would say so for up to a minute after it is back.
+        ConnectionString = new SqlConnectionStringBuilder(server)
+        {
+            InitialCatalog = database,
+            ApplicationName = "outbox-tests",
+            PoolBlockingPeriod = PoolBlockingPeriod.NeverBlock,
+        }.ConnectionString;
     }
 
     /// <summary>Why there is no server; null when there is one.</summary>
@@ -33,7 +44,15 @@ internal sealed class SqlServerTestDatabase : TestDatabase
     public static async Task<SqlServerTestDatabase> CreateAsync()
     {
         var database = new SqlServerTestDatabase(Server, $"outbox_{NewId.NextGuid():N}");
-        await database.OnServer($"CREATE DATABASE [{database._database}]");
+        await Alone(() => database.OnServer($"CREATE DATABASE [{database._database}]"));
+
+        // As EF makes its databases. Nothing may need it, and nothing mind it.
+        if (Environment.GetEnvironmentVariable(SnapshotVariable) == "1")
+        {
+            await database.OnServer($"ALTER DATABASE [{database._database}] SET READ_COMMITTED_SNAPSHOT ON WITH ROLLBACK IMMEDIATE");
+            await database.OnServer($"ALTER DATABASE [{database._database}] SET ALLOW_SNAPSHOT_ISOLATION ON");
+        }
+
         return database;
     }
 
@@ -52,7 +71,33 @@ internal sealed class SqlServerTestDatabase : TestDatabase
             return;
         using (var pool = new SqlConnection(ConnectionString))
             SqlConnection.ClearPool(pool);
-        await OnServer($"DROP DATABASE [{_database}]");
+        await Alone(async () =>
+        {
+            try
+            {
+                // A session that was closed a moment ago may still count as a user.
+                await OnServer($"ALTER DATABASE [{_database}] SET SINGLE_USER WITH ROLLBACK IMMEDIATE");
+            }
+            catch (SqlException)
+            {
+                // Not every server that speaks this protocol has it; then the drop is tried until it is done.
+            }
+
+            await OnServer($"DROP DATABASE [{_database}]");
+        });
+    }
+
+    private static async Task Alone(Func<Task> work)
+    {
+        await OneAtATime.WaitAsync();
+        try
+        {
+            await Eventually.Holds(work);
+        }
+        finally
+        {
+            OneAtATime.Release();
+        }
     }
 
     private async Task OnServer(string sql)

@@ -1,2 +1,3 @@
-DELETE FROM [OutboxMessage]
-WHERE [SequenceNumber] IN (SELECT v FROM OPENJSON(@ids) WITH (v bigint '$'))
+DELETE m
+FROM OPENJSON(@ids) WITH (v bigint '$') i
+INNER LOOP JOIN [OutboxMessage] m WITH (ROWLOCK) ON m.[SequenceNumber] = i.v

@@ -1,2 +1,4 @@
-UPDATE [OutboxMessage] SET [State] = 1, [ClosedAt] = COALESCE([ClosedAt], @now)
-WHERE [State] = 0 AND [SequenceNumber] IN (SELECT v FROM OPENJSON(@ids) WITH (v bigint '$'))
+UPDATE m SET [State] = 1, [ClosedAt] = COALESCE([ClosedAt], @now)
+FROM OPENJSON(@ids) WITH (v bigint '$') i
+INNER LOOP JOIN [OutboxMessage] m WITH (ROWLOCK) ON m.[SequenceNumber] = i.v
+WHERE [State] = 0
