@@ -36,8 +36,10 @@ internal sealed class Ownership(LeaseTable table, OutboxRegistration registratio
     }
 
     /// <summary>Claims what is free of the share.</summary>
-    public async Task Claim(CancellationToken cancellationToken)
+    /// <returns>Whether one was lost: it was released, and only the answer had not come.</returns>
+    public async Task<bool> Claim(CancellationToken cancellationToken)
     {
+        var lost = false;
         try
         {
             foreach (var (partition, owner) in await table.List(cancellationToken).ConfigureAwait(false))
@@ -47,15 +49,21 @@ internal sealed class Ownership(LeaseTable table, OutboxRegistration registratio
                 if (owner == _term
                     || (owner is null && _share.Contains(partition) && await table.Claim(_term, partition, cancellationToken).ConfigureAwait(false)))
                     _owned.Add(partition);
+                else
+                    lost |= _owned.Remove(partition);
             }
 
             _doubtful = false;
+            return lost;
         }
         finally
         {
             Changed();
         }
     }
+
+    /// <summary>Whether the partition is owned.</summary>
+    public bool Owns(int partition) => _owned.Contains(partition);
 
     /// <summary>The answer to a statement may have been lost: what is owned is looked up again.</summary>
     public void Doubt() => _doubtful = true;

@@ -5,6 +5,10 @@ namespace Outbox.Relaying;
 /// read starts where the position stood a while ago: a row that commits late is still found, and the deleted rows
 /// before it are not walked over again and again.
 /// </summary>
+/// <remarks>
+/// A while of reading: a step is left behind only when a read that was issued so much later has looked from before it. Time in
+/// which nobody read, because the process was paused or had nothing it might send, counts for nothing.
+/// </remarks>
 /// <param name="lookBack">How far a read goes back, on the owner's clock.</param>
 internal sealed class PartitionPosition(TimeSpan lookBack)
 {
@@ -12,6 +16,8 @@ internal sealed class PartitionPosition(TimeSpan lookBack)
 
     private readonly Queue<(TimeSpan At, long Position)> _trail = [];
     private TimeSpan? _recorded;
+    private TimeSpan? _looked;
+    private bool _looksBack;
     private long _settled;
     private long? _floor;
 
@@ -22,16 +28,17 @@ internal sealed class PartitionPosition(TimeSpan lookBack)
     public bool HasMore { get; private set; }
 
     /// <summary>The number after which the next read starts.</summary>
-    /// <param name="now">The owner's monotonic clock.</param>
     /// <param name="onward">
     /// Goes on at the highest number while there is more: in the middle of a backlog late rows can wait for the next read
     /// that looks back.
     /// </param>
-    public long Start(TimeSpan now, bool onward = false)
+    public long Start(bool onward = false)
     {
-        while (_trail.TryPeek(out var step) && now - step.At >= lookBack)
+        while (_trail.TryPeek(out var step) && _looked - step.At >= lookBack)
             _settled = _trail.Dequeue().Position;
-        return Math.Min(onward && HasMore ? Highest : _settled, _floor ?? long.MaxValue);
+        var start = Math.Min(onward && HasMore ? Highest : _settled, _floor ?? long.MaxValue);
+        _looksBack = start <= _settled;
+        return start;
     }
 
     /// <summary>Remembers a read.</summary>
@@ -47,6 +54,8 @@ internal sealed class PartitionPosition(TimeSpan lookBack)
         var complete = !hasMore || highest >= Highest;
         Highest = Math.Max(Highest, highest);
         HasMore = hasMore;
+        if (complete && _looksBack)
+            _looked = now;
         if (!complete || (_recorded is { } last && now - last < lookBack / Steps))
             return;
         _recorded = now;

@@ -52,7 +52,10 @@ internal sealed class Reading(MessageWindow window, MessageTable table, OutboxOp
     {
         Replicas = 0;
         if (_positions.Count == 0)
+        {
+            NextDue = null;
             return (0, 0);
+        }
 
         var promoted = NextDue <= time.GetUtcNow().UtcDateTime ? await Promote(cancellationToken).ConfigureAwait(false) : 0;
         foreach (var message in window.TakeReopened())
@@ -90,7 +93,7 @@ internal sealed class Reading(MessageWindow window, MessageTable table, OutboxOp
         if (!onward)
             _lookBackAt = now + LookBackPeriod;
         var reads = Shares.Of(options.QueryMessageLimit, [.. _positions.Select(p => (p.Key, p.Value.HasMore))], _rotation++)
-            .Select(s => new PartitionRead(s.Partition, _positions[s.Partition].Start(now, onward), s.Take)).ToList();
+            .Select(s => new PartitionRead(s.Partition, _positions[s.Partition].Start(onward), s.Take)).ToList();
         var first = reads.Min(r => r.After);
         var rows = await table.Read(reads, window.Known(after: first), window.FullKeys(), cancellationToken).ConfigureAwait(false);
         (NextDue, Replicas) = (rows.NextDue, rows.Replicas);
@@ -126,16 +129,22 @@ internal sealed class Reading(MessageWindow window, MessageTable table, OutboxOp
 
 /// <summary>
 /// When to read everything from the beginning, to find a row that committed later than the look back: every few
-/// seconds, and more rarely where that takes long, so that it never costs more than a small part of the time.
+/// seconds, and more rarely where that takes long. Not as rarely as it took long, though: that may have been a pause of the
+/// whole process, and a row waits for the next one.
 /// </summary>
 internal sealed class FullLook
 {
     private static readonly TimeSpan Shortest = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(30);
     private const int Rarity = 20;
 
     private TimeSpan _next = TimeSpan.MinValue;
 
     public bool IsDue(TimeSpan now) => now >= _next;
 
-    public void Took(TimeSpan duration, TimeSpan now) => _next = now + (duration * Rarity > Shortest ? duration * Rarity : Shortest);
+    public void Took(TimeSpan duration, TimeSpan now)
+    {
+        var pause = duration * Rarity;
+        _next = now + (pause < Shortest ? Shortest : pause > Longest ? Longest : pause);
+    }
 }

@@ -91,9 +91,15 @@ internal sealed class Relay(
             await Task.Delay(StopStep, time, cancellationToken).ConfigureAwait(false);
         }
 
-        await settlement.Write(cancellationToken).ConfigureAwait(false);
-        await membership.Leave(cancellationToken).ConfigureAwait(false);
-        ownership.Forget();
+        try
+        {
+            await settlement.Write(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            await membership.Leave(cancellationToken).ConfigureAwait(false);
+            ownership.Forget();
+        }
     }
 
     private TimeSpan Now => time.GetElapsedTime(0);
@@ -124,6 +130,7 @@ internal sealed class Relay(
 
         if (term is not { IsOver: false })
         {
+            Rest();        // it may have ended while the broker was asked
             _refused = !await membership.Join(cancellationToken).ConfigureAwait(false);
             if (_refused)
                 return false;
@@ -178,7 +185,8 @@ internal sealed class Relay(
     {
         try
         {
-            await ownership.Claim(cancellationToken).ConfigureAwait(false);
+            if (await ownership.Claim(cancellationToken).ConfigureAwait(false))
+                window.DropWaiting(partition => !ownership.Owns(partition));
         }
         catch (DbException)
         {

@@ -52,6 +52,10 @@ public sealed class DecisionTests
         look.Took(TimeSpan.FromSeconds(1), now: TimeSpan.Zero);
         look.IsDue(TimeSpan.FromSeconds(19)).ShouldBeFalse();
         look.IsDue(TimeSpan.FromSeconds(20)).ShouldBeTrue();
+
+        // The process may have been paused meanwhile.
+        look.Took(TimeSpan.FromMinutes(1), now: TimeSpan.Zero);
+        look.IsDue(TimeSpan.FromSeconds(30)).ShouldBeTrue();
     }
 
     [Fact]
