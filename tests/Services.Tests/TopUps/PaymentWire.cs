@@ -15,6 +15,9 @@ public sealed class PaymentWire
     /// <summary>Holds up the next void before the provider sees it.</summary>
     public Hold HoldVoid() => Add(IsVoid, before: true);
 
+    /// <summary>Which requests are answered by 400, and the provider never sees them.</summary>
+    public Predicate<HttpRequestMessage>? Refuses { get; set; }
+
     /// <summary>A handler that leads to the provider.</summary>
     public DelegatingHandler To(HttpMessageHandler provider) => new Handler(this) { InnerHandler = provider };
 
@@ -69,6 +72,11 @@ public sealed class PaymentWire
     {
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
+            if (wire.Refuses?.Invoke(request) == true)
+            {
+                return new HttpResponseMessage(System.Net.HttpStatusCode.BadRequest);
+            }
+
             if (wire.Take(request, before: true) is { } before)
             {
                 await before.Pass();
