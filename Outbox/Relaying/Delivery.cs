@@ -7,20 +7,25 @@ namespace Outbox.Relaying;
 
 /// <summary>
 /// One send of one stored message: the pipe that hands the stored bytes and the stored headers to the transport, with
-/// nothing deserialized in between.
+/// nothing deserialized in between; and the one place that knows how the send has ended.
 /// </summary>
 /// <param name="message">The message.</param>
-/// <param name="mayStart">Asked at the last moment.</param>
+/// <param name="alone">Whether nothing else is on its way until it ends.</param>
+/// <param name="dispatch">Asked at the last moment whether the send may begin, and told how it ended.</param>
 /// <param name="time">The clocks.</param>
-internal sealed class Delivery(StoredMessage message, Func<bool> mayStart, TimeProvider time) : IPipe<SendContext<SerializedMessageBody>>, IDisposable
+internal sealed class Delivery(StoredMessage message, bool alone, Dispatch dispatch, TimeProvider time) : IPipe<SendContext<SerializedMessageBody>>
 {
     /// <summary>The message as the transport's type parameter sees it: the body comes from the serializer.</summary>
     public static readonly SerializedMessageBody Placeholder = new();
 
-    private readonly CancellationTokenSource _givenUp = new();
-    private readonly StoredMetadata _stored = StoredMetadata.Of(message);
+    private readonly StoredMetadata _stored = message.Stored;
+    private StoredMessage? _message = message;
+    private int _ended;
 
-    public StoredMessage Message => message;
+    public StoredMessage Message => _message ?? throw new InvalidOperationException("The delivery has ended, and its message may be on its way again.");
+
+    /// <summary>Whether nothing else is on its way until it ends, so that a failure is its own.</summary>
+    public bool IsAlone => alone;
 
     /// <summary>Whether the message goes where its type is published to.</summary>
     public bool IsPublished => _stored.Metadata.Published;
@@ -31,14 +36,21 @@ internal sealed class Delivery(StoredMessage message, Func<bool> mayStart, TimeP
     /// <summary>Whether the transport was reached, so that the message may have arrived.</summary>
     public bool ReachedTransport { get; private set; }
 
-    /// <summary>What the transport reported, before it would have tried again of its own accord.</summary>
-    public Exception? Fault { get; private set; }
-
-    /// <summary>Ends the waiting for the broker.</summary>
-    public CancellationToken GivenUp => _givenUp.Token;
+    /// <summary>Whether the transport itself reported a failure, and not the relay that it would wait no longer.</summary>
+    public bool IsFaulted { get; private set; }
 
     /// <summary>Whether the broker was silent for too long.</summary>
     public bool HasTimedOut { get; private set; }
+
+    /// <summary>Whether the end has come; what the transport says later is not heard.</summary>
+    public bool HasEnded => Volatile.Read(ref _ended) != 0;
+
+    /// <summary>The end, whichever comes first.</summary>
+    public void End(Outcome outcome)
+    {
+        if (Interlocked.Exchange(ref _ended, 1) == 0)
+            dispatch.Ended(this, outcome);
+    }
 
     /// <summary>Stops waiting, because the broker was silent for too long.</summary>
     public void TimeOut()
@@ -48,30 +60,23 @@ internal sealed class Delivery(StoredMessage message, Func<bool> mayStart, TimeP
     }
 
     /// <summary>Stops waiting for the broker.</summary>
-    public void GiveUp()
-    {
-        try
-        {
-            _givenUp.Cancel();
-        }
-        catch (ObjectDisposedException)
-        {
-            // It has ended at this very moment.
-        }
-    }
+    public void GiveUp() => End(BrokerAnswer.To(new OperationCanceledException("The relay waits for the broker no longer."), ReachedTransport));
 
     /// <summary>The transport failed. It would try again by its own rules; whether and when to try again is the relay's decision.</summary>
     public void Failed(Exception fault)
     {
-        Fault ??= fault;
-        GiveUp();
+        IsFaulted = true;
+        End(BrokerAnswer.To(fault, ReachedTransport));
     }
+
+    /// <summary>Lets go of the body: a transport may hold on to a send that it cannot end.</summary>
+    public void Release() => _message = null;
 
     /// <exception cref="SendWithheldException">The message must not be sent now.</exception>
     /// <exception cref="UnsendableException">What is stored cannot be handed to a transport.</exception>
     public Task Send(SendContext<SerializedMessageBody> context)
     {
-        if (ReachedTransport || _givenUp.IsCancellationRequested || !mayStart())
+        if (ReachedTransport || HasEnded || !dispatch.MayStart)
             throw new SendWithheldException(ReachedTransport ? "The transport wanted to repeat a send." : "This replica may not send it now.");
         ReachedTransport = true;
 
@@ -89,11 +94,9 @@ internal sealed class Delivery(StoredMessage message, Func<bool> mayStart, TimeP
 
     public void Probe(ProbeContext context) => context.CreateScope("outbox");
 
-    public void Dispose() => _givenUp.Dispose();
-
     private void Fill(SendContext<SerializedMessageBody> context)
     {
-        var metadata = _stored.Metadata;
+        var (message, metadata) = (Message, _stored.Metadata);
         context.MessageId = message.MessageId;
         context.RequestId = metadata.RequestId;
         context.ConversationId = message.ConversationId;
@@ -107,8 +110,8 @@ internal sealed class Delivery(StoredMessage message, Func<bool> mayStart, TimeP
             context.TimeToLive = expires - time.GetUtcNow().UtcDateTime;
 
         // The trace continues by its header: the relay has no activity of its own while it sends.
-        foreach (var (name, value) in metadata.Headers ?? [])
-            context.Headers.Set(name, MessageMetadata.Plain(value), true);
+        foreach (var (name, value) in _stored.Headers)
+            context.Headers.Set(name, value, true);
 
         if (context is TransportSendContext transport)
         {
@@ -117,7 +120,7 @@ internal sealed class Delivery(StoredMessage message, Func<bool> mayStart, TimeP
             transport.Mandatory = metadata.Mandatory;          // after the properties, which reset it
         }
 
-        context.Serializer = new StoredBody(this);
+        context.Serializer = new StoredBody(this, message);
     }
 }
 

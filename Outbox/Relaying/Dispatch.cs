@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Outbox.Relaying;
 
 /// <summary>
@@ -16,7 +14,8 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
     // Bodies on their way are in memory too: a backlog of large ones must not fill it.
     private const long BatchesInMemory = 8;
 
-    private readonly ConcurrentDictionary<long, Delivery> _underway = [];
+    private readonly Lock _gate = new();
+    private readonly Dictionary<long, Delivery> _underway = [];
     private Term? _term;
     private int _pumps;
     private long _lastConfirmed;
@@ -31,8 +30,11 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
     /// <summary>Whether enough was answered to be worth a statement.</summary>
     public bool HasEnough => window.SettledCount >= options.QueryMessageLimit / 2 || (window.InFlight == 0 && window.SettledCount > 0);
 
-    /// <summary>Whether so little waits that another read is welcome.</summary>
-    public bool HasRoom => window.Waiting <= options.QueryMessageLimit / 2 && window.Bytes < BatchesInMemory * options.QueryByteLimit;
+    /// <summary>Whether so little waits that another read is welcome: while it goes on, and a write before it, the sends must not run dry.</summary>
+    public bool HasRoom => window.Waiting <= options.QueryMessageLimit && window.Bytes < BatchesInMemory * options.QueryByteLimit;
+
+    /// <summary>Whether a send may begin at this moment.</summary>
+    public bool MayStart => Volatile.Read(ref _term) is { MayStartSending: true };
 
     /// <summary>Whether sends may begin.</summary>
     public bool IsOpen => Volatile.Read(ref _term) is not null;
@@ -56,7 +58,7 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
     {
         if (Interlocked.Exchange(ref _term, null) is null)
             return;
-        foreach (var delivery in _underway.Values.Where(d => !d.ReachedTransport))
+        foreach (var delivery in Underway().Where(d => !d.ReachedTransport))
             delivery.GiveUp();
     }
 
@@ -70,8 +72,8 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
         do
         {
             seen = Volatile.Read(ref _pumps);
-            while (MayStart() && window.Next(out var alone) is { } message)
-                _ = Deliver(message, alone);
+            while (MayStart && window.Next(out var alone) is { } message)
+                Start(message, alone);
         }
         while (Interlocked.Add(ref _pumps, -seen) != 0);
     }
@@ -79,7 +81,7 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
     /// <summary>Gives up what the broker does not answer, and closes when it cannot even be reached.</summary>
     public void GiveUpLate()
     {
-        foreach (var (_, delivery) in _underway)
+        foreach (var delivery in Underway())
         {
             var age = time.GetElapsedTime(delivery.StartedAt);
             if (age >= options.MessageDeliveryTimeout)
@@ -92,15 +94,75 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
     /// <summary>Gives up whatever is still on its way.</summary>
     public void GiveUpAll()
     {
-        foreach (var (_, delivery) in _underway)
+        foreach (var delivery in Underway())
             delivery.GiveUp();
     }
 
-    private bool MayStart() => Volatile.Read(ref _term) is { MayStartSending: true };
-
-    private async Task Deliver(StoredMessage message, bool alone)
+    /// <summary>A delivery has come to its end.</summary>
+    public void Ended(Delivery delivery, Outcome outcome)
     {
-        var outcome = await Send(message, alone).ConfigureAwait(false);
+        lock (_gate)
+            _underway.Remove(delivery.Message.SequenceNumber);
+
+        if (outcome.Kind == OutcomeKind.Interrupted)
+        {
+            // A time-out is nobody's fault. It is the message's own trouble while the broker answers for others.
+            if (delivery.HasTimedOut && Volatile.Read(ref _lastConfirmed) > delivery.StartedAt)
+                outcome = outcome with { Kind = OutcomeKind.Unanswered };
+
+            // Only one that breaks the channel alone, while the broker is there, is to blame for it.
+            else if (delivery is { IsAlone: true, IsFaulted: true })
+            {
+                _ = Judge(delivery, outcome);
+                return;
+            }
+        }
+
+        Finish(delivery, outcome);
+    }
+
+    private IReadOnlyList<Delivery> Underway()
+    {
+        lock (_gate)
+            return [.. _underway.Values];
+    }
+
+    private void Start(StoredMessage message, bool alone)
+    {
+        if (message.IsExpired(time.GetUtcNow().UtcDateTime))
+        {
+            Finish(message, Outcome.Expired);
+            return;
+        }
+
+        Delivery delivery;
+        try
+        {
+            delivery = new Delivery(message, alone, this, time);
+        }
+        catch (System.Text.Json.JsonException exception)
+        {
+            Finish(message, new Outcome(OutcomeKind.Refused, exception));
+            return;
+        }
+
+        lock (_gate)
+            _underway[message.SequenceNumber] = delivery;
+        _ = sender.Send(delivery);
+    }
+
+    private async Task Judge(Delivery delivery, Outcome outcome)
+        => Finish(delivery, await IsToBlame().ConfigureAwait(false) ? outcome with { Kind = OutcomeKind.Refused, BreaksChannel = true } : outcome);
+
+    private void Finish(Delivery delivery, Outcome outcome)
+    {
+        var message = delivery.Message;
+        delivery.Release();
+        Finish(message, outcome);
+    }
+
+    private void Finish(StoredMessage message, Outcome outcome)
+    {
         if (outcome.IsOpen)
         {
             Break ??= outcome.Error;
@@ -115,38 +177,6 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
         Pump();
         if (window.InFlight == 0 || HasEnough || (IsHungry && HasRoom))
             Answered.Raise();
-    }
-
-    private async Task<Outcome> Send(StoredMessage message, bool alone)
-    {
-        if (message.IsExpired(time.GetUtcNow().UtcDateTime))
-            return Outcome.Expired;
-
-        Delivery delivery;
-        try
-        {
-            delivery = new Delivery(message, MayStart, time);
-        }
-        catch (System.Text.Json.JsonException exception)
-        {
-            return new Outcome(OutcomeKind.Refused, exception);
-        }
-
-        using (delivery)
-        {
-            _underway[message.SequenceNumber] = delivery;
-            var outcome = await sender.Send(delivery).ConfigureAwait(false);
-            _underway.TryRemove(message.SequenceNumber, out _);
-
-            // A time-out is nobody's fault. It is the message's own trouble while the broker answers for others.
-            if (outcome.Kind == OutcomeKind.Interrupted && delivery.HasTimedOut && Volatile.Read(ref _lastConfirmed) > delivery.StartedAt)
-                return outcome with { Kind = OutcomeKind.Unanswered };
-
-            // Only one that breaks the channel alone, while the broker is there, is to blame for it.
-            return outcome.Kind == OutcomeKind.Interrupted && alone && delivery.Fault is not null && await IsToBlame().ConfigureAwait(false)
-                ? outcome with { Kind = OutcomeKind.Refused, BreaksChannel = true }
-                : outcome;
-        }
     }
 
     private async Task<bool> IsToBlame()

@@ -160,7 +160,7 @@ internal sealed class MessageWindow(int limit, int laneLimit)
         lock (_gate)
         {
             SettledCount = 0;
-            return Interlocked.Exchange(ref _settled, []);
+            return Interlocked.Exchange(ref _settled, new List<Settled>(_settled.Count));
         }
     }
 

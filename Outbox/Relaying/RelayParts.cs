@@ -18,7 +18,7 @@ internal sealed class RelayParts : IDisposable, IAsyncDisposable
         var options = registration.Options;
         Connection = new RelayConnection(store, options);
         _beatConnection = new RelayConnection(store, options);
-        _sender = new Sender(bus);
+        _sender = new Sender(bus, time);
 
         var policy = new FailurePolicy(options);
         var table = new MessageTable(Connection, options);

@@ -1,46 +1,54 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using MassTransit;
 
 namespace Outbox.Relaying;
 
-/// <summary>Sends stored messages to the broker, and says what became of each.</summary>
+/// <summary>Sends stored messages to the broker. Each delivery ends with the broker's answer, or when it is given up.</summary>
 internal sealed class Sender : IDisposable
 {
     private readonly IBus _bus;
-    private readonly PublishEndpoints _publishEndpoints;
+    private readonly PublishedTypes _publishedTypes = new();
+    private readonly KnownEndpoints _known;
     private readonly ConnectHandle[] _observers;
 
-    public Sender(IBus bus)
+    public Sender(IBus bus, TimeProvider time)
     {
-        (_bus, _publishEndpoints) = (bus, new PublishEndpoints(bus));
+        (_bus, _known) = (bus, new KnownEndpoints(time));
         var faults = new TransportFaults();
         _observers = [bus.ConnectSendObserver(faults), bus.ConnectPublishObserver(faults)];
     }
 
-    /// <summary>Sends a message and waits for the broker's answer. Never throws.</summary>
-    public async Task<Outcome> Send(Delivery delivery)
+    /// <summary>Sends a message and brings its delivery to an end. Never throws.</summary>
+    /// <remarks>
+    /// A transport does not always end what it was told to give up: not while it makes a channel, nor when its client has lost a
+    /// confirmation. So it is not told, which would cost more than the send itself: whoever gives a delivery up ends it, and what
+    /// is left behind here may not begin any more, and ends unseen.
+    /// </remarks>
+    public async Task Send(Delivery delivery)
     {
-        // A transport does not always end what it was told to give up: not while it makes a channel, nor when its client
-        // has lost a confirmation. What is left behind there may not begin any more, and ends unseen.
-        var givenUp = delivery.GivenUp;
         ISendEndpoint endpoint;
         try
         {
-            endpoint = await EndpointOf(delivery).WaitAsync(givenUp).ConfigureAwait(false);
+            endpoint = await EndpointOf(delivery).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
-            return new Outcome(givenUp.IsCancellationRequested ? OutcomeKind.NotStarted : OutcomeKind.Refused, exception);
+            delivery.End(new Outcome(OutcomeKind.Refused, exception));
+            return;
         }
 
         try
         {
-            await endpoint.Send(Delivery.Placeholder, delivery, givenUp).WaitAsync(givenUp).ConfigureAwait(false);
-            return Outcome.Confirmed;
+            await endpoint.Send(Delivery.Placeholder, delivery, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
-            return BrokerAnswer.To(delivery.Fault ?? exception, delivery.ReachedTransport);
+            delivery.End(BrokerAnswer.To(exception, delivery.ReachedTransport));
+            return;
         }
+
+        delivery.End(Outcome.Confirmed);
     }
 
     public void Dispose()
@@ -49,8 +57,40 @@ internal sealed class Sender : IDisposable
             observer.Dispose();
     }
 
-    private Task<ISendEndpoint> EndpointOf(Delivery delivery)
-        => delivery.IsPublished && _publishEndpoints.For(delivery.Message.MessageType) is { } endpoint
-            ? endpoint
-            : _bus.GetSendEndpoint(new Uri(delivery.Message.DestinationAddress));
+    private ValueTask<ISendEndpoint> EndpointOf(Delivery delivery)
+    {
+        var message = delivery.Message;
+        if (delivery.IsPublished && _publishedTypes.Find(message.MessageType) is { } type)
+            return _known.TryGet(message.MessageType, out var known) ? new(known) : _known.Remember(message.MessageType, type.Endpoint(_bus));
+        return _known.TryGet(message.DestinationAddress, out var endpoint)
+            ? new(endpoint)
+            : _known.Remember(message.DestinationAddress, _bus.GetSendEndpoint(new Uri(message.DestinationAddress)));
+    }
+}
+
+/// <summary>
+/// Endpoints as they were handed out a moment ago. The bus keeps them too, but to ask it for one costs more than to send by it. It
+/// drops the ones that nobody asks for, so they are asked for again after a while.
+/// </summary>
+internal sealed class KnownEndpoints(TimeProvider time)
+{
+    private const int Most = 1000;
+    private static readonly TimeSpan While = TimeSpan.FromSeconds(5);
+
+    private readonly ConcurrentDictionary<string, (ISendEndpoint Endpoint, long Since)> _known = new(StringComparer.Ordinal);
+
+    public bool TryGet(string name, [NotNullWhen(true)] out ISendEndpoint? endpoint)
+    {
+        endpoint = _known.TryGetValue(name, out var known) && time.GetElapsedTime(known.Since) < While ? known.Endpoint : null;
+        return endpoint is not null;
+    }
+
+    public async ValueTask<ISendEndpoint> Remember(string name, Task<ISendEndpoint> finding)
+    {
+        var endpoint = await finding.ConfigureAwait(false);
+        if (_known.Count >= Most)
+            _known.Clear();                                // addresses of requesters, which come and go
+        _known[name] = (endpoint, time.GetTimestamp());
+        return endpoint;
+    }
 }

@@ -33,6 +33,10 @@ internal sealed class StoredMessage
 
     public required byte[] Body { get; init; }
 
+    /// <summary>The metadata, read.</summary>
+    /// <exception cref="System.Text.Json.JsonException">The metadata is not what was stored.</exception>
+    public StoredMetadata Stored => field ??= StoredMetadata.Of(this);
+
     /// <summary>Whether it was a half message: its row stays for a while once it is done with.</summary>
     public bool IsHalf
     {
@@ -40,7 +44,7 @@ internal sealed class StoredMessage
         {
             try
             {
-                return StoredMetadata.Of(this).Metadata.Half;
+                return Stored.Metadata.Half;
             }
             catch (System.Text.Json.JsonException)
             {

@@ -18,12 +18,15 @@ internal sealed class StoredMetadata
         _json = json;
         Metadata = MessageMetadata.FromJson(json);
         MessageTypes = messageType.Split(';');
+        Headers = [.. (Metadata.Headers ?? []).Select(h => (h.Key, MessageMetadata.Plain(h.Value)))];
         Properties = Metadata.Properties?.ToDictionary(p => p.Key, p => MessageMetadata.Plain(p.Value)!, StringComparer.OrdinalIgnoreCase);
     }
 
     public MessageMetadata Metadata { get; }
 
     public string[] MessageTypes { get; }
+
+    public IReadOnlyList<(string Name, object? Value)> Headers { get; }
 
     public IReadOnlyDictionary<string, object>? Properties { get; }
 

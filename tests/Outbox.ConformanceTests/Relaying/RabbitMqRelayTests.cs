@@ -132,6 +132,39 @@ public sealed class RabbitMqRelayTests
     }
 
     [SkippableFact]
+    public async Task The_order_of_a_key_holds_at_full_speed()
+    {
+        const int Messages = 6000;
+        const int Keys = 40;
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await using (await StartConsumer(broker.Address))
+        {
+            // Makes the queue, and leaves it.
+        }
+
+        await using var producer = await Start(database, broker.Address, o => o.PartitionBy<OrderPlaced>(m => m.Customer!), start: false);
+        for (var first = 0; first < Messages; first += 500)
+        {
+            await producer.InScope(async (db, outbox) =>
+            {
+                for (var number = first; number < first + 500; number++)
+                    await outbox.Publish(new OrderPlaced(number, $"customer {number % Keys}"));
+                await db.SaveChangesAsync();
+            });
+        }
+
+        await producer.StartAsync();
+        await Eventually.Is(async () => (await producer.Query(db => db.OutboxMessages.CountAsync())) == 0);
+        await using var reader = await StartConsumer<OrderPlaced>(broker.Address, "orders", context => _received.Add(context.Message), oneByOne: true);
+        await _received.WaitForCount(Messages);
+
+        _received.Values.Select(m => m.Number).Order().ShouldBe(Enumerable.Range(0, Messages));
+        foreach (var key in _received.Values.GroupBy(m => m.Customer, StringComparer.Ordinal))
+            key.Select(m => m.Number).ShouldBeInOrder();
+    }
+
+    [SkippableFact]
     public async Task Headers_ids_and_the_trace_arrive_as_they_were_sent()
     {
         await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
@@ -204,17 +237,21 @@ public sealed class RabbitMqRelayTests
     /// <summary>A service of its own, without an outbox.</summary>
     private Task<Subscriber> StartConsumer(Uri broker) => StartConsumer<OrderPlaced>(broker, "orders", context => _received.Add(context.Message));
 
-    private static async Task<Subscriber> StartConsumer<TMessage>(Uri broker, string queue, Action<ConsumeContext<TMessage>> consume)
+    private static async Task<Subscriber> StartConsumer<TMessage>(Uri broker, string queue, Action<ConsumeContext<TMessage>> consume, bool oneByOne = false)
         where TMessage : class
     {
         var bus = MassTransit.Bus.Factory.CreateUsingRabbitMq(cfg =>
         {
             cfg.Host(broker);
-            cfg.ReceiveEndpoint(queue, endpoint => endpoint.Handler<TMessage>(context =>
+            cfg.ReceiveEndpoint(queue, endpoint =>
             {
-                consume(context);
-                return Task.CompletedTask;
-            }));
+                endpoint.ConcurrentMessageLimit = oneByOne ? 1 : null;
+                endpoint.Handler<TMessage>(context =>
+                {
+                    consume(context);
+                    return Task.CompletedTask;
+                });
+            });
         });
         await bus.StartAsync();
         return new Subscriber(bus);
