@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.EntityFrameworkCore.Storage;
@@ -11,7 +12,18 @@ internal static class Commands
     public static async Task<int> Execute(this DbContext dbContext, InboxStatements statements, string sql, CancellationToken cancellationToken, params (string Name, object Value)[] parameters)
     {
         using var command = dbContext.Database.GetDbConnection().CreateCommand();
-        var values = parameters.Select(p =>
+        return await dbContext.Database.ExecuteSqlRawAsync(sql, Parameters(command, statements, parameters), cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Runs a statement and returns the values of its one column, which is named <c>Value</c>.</summary>
+    public static async Task<List<T>> Query<T>(this DbContext dbContext, InboxStatements statements, string sql, CancellationToken cancellationToken, params (string Name, object Value)[] parameters)
+    {
+        using var command = dbContext.Database.GetDbConnection().CreateCommand();
+        return await dbContext.Database.SqlQueryRaw<T>(sql, [.. Parameters(command, statements, parameters)]).ToListAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private static IEnumerable<object> Parameters(DbCommand command, InboxStatements statements, (string Name, object Value)[] parameters)
+        => parameters.Select(p =>
         {
             var parameter = command.CreateParameter();
             parameter.ParameterName = p.Name;
@@ -19,8 +31,6 @@ internal static class Commands
             statements.Fit(parameter);
             return parameter;
         });
-        return await dbContext.Database.ExecuteSqlRawAsync(sql, values, cancellationToken).ConfigureAwait(false);
-    }
 
     /// <summary>Whether a transaction is open that the DbContext works in: one that it began or was given, or an ambient one.</summary>
     public static bool HasTransaction(this DbContext dbContext)

@@ -39,6 +39,8 @@ internal sealed class PostgresDialect(OutboxTables tables) : SqlDialect(tables)
         }
     }
 
+    public override string? InboxClaimMany => ClaimMany("unnest(@messages, @passes) AS l(id, pass)");
+
     // After a failed statement COMMIT means ROLLBACK, and the driver does not say so: a consumer that caught the error would
     // lose everything, and the message with it.
     public override string TransactionCheck => "SELECT 1";

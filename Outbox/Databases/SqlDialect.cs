@@ -131,6 +131,16 @@ internal abstract class SqlDialect(OutboxTables tables)
     }
 
     /// <summary>
+    /// Claims the rows of many deliveries, <c>@messages</c> with their <c>@passes</c>, and returns the ids of those that may run. In
+    /// the order of the ids, or two batches with the same messages would wait for each other. <see langword="null"/> where they are
+    /// claimed one by one.
+    /// </summary>
+    public virtual string? InboxClaimMany => null;
+
+    /// <summary>Ids as the parameter of <see cref="InboxClaimMany"/>.</summary>
+    public virtual object List(IReadOnlyCollection<Guid> values) => values.ToArray();
+
+    /// <summary>
     /// Notes that redelivery <c>@pass</c> of a message is awaited, unless the consumer has consumed it, or a later one is
     /// awaited already.
     /// </summary>
@@ -182,6 +192,25 @@ internal abstract class SqlDialect(OutboxTables tables)
 
     /// <summary>Whether a statement failed because the database is away for a while.</summary>
     public virtual bool IsAway(DbException exception) => exception.IsTransient;
+
+    /// <summary><see cref="InboxClaimMany"/>, given how the lists are read as <c>id</c> and <c>pass</c>.</summary>
+    protected string ClaimMany(string lists)
+    {
+        var i = Tables.Inbox;
+        var (message, consumer) = (i[nameof(InboxMessage.MessageId)], i[nameof(InboxMessage.ConsumerId)]);
+        var (pass, consumed, expires) = (i[nameof(InboxMessage.Pass)], i[nameof(InboxMessage.ConsumedAt)], i[nameof(InboxMessage.ExpiresAt)]);
+        return $"""
+            INSERT INTO {i} AS i ({message}, {consumer}, {pass}, {consumed}, {expires})
+            SELECT l.id, @consumer, l.pass, @now, @expires
+            FROM {lists}
+            WHERE true
+            ORDER BY l.id
+            ON CONFLICT ({message}, {consumer}) DO UPDATE
+            SET {pass} = excluded.{pass}, {consumed} = excluded.{consumed}, {expires} = excluded.{expires}
+            WHERE i.{consumed} IS NULL AND i.{pass} <= excluded.{pass}
+            RETURNING {message} AS "Value"
+            """;
+    }
 
     /// <summary>Where a row lies: the database's own address.</summary>
     protected virtual string RowAddress => "";

@@ -35,6 +35,12 @@ internal sealed class SqliteDialect(OutboxTables tables) : SqlDialect(tables)
         }
     }
 
+    public override string? InboxClaimMany
+        => ClaimMany("(SELECT m.value AS id, p.value AS pass FROM json_each(@messages) m JOIN json_each(@passes) p ON p.key = m.key) l");
+
+    // In the letters in which the driver stores them.
+    public override object List(IReadOnlyCollection<Guid> values) => $"[{string.Join(',', values.Select(v => $"\"{v.ToString().ToUpperInvariant()}\""))}]";
+
     public override bool OneWriter => true;
 
     // SQLITE_BUSY and SQLITE_LOCKED

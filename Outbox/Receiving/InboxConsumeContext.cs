@@ -17,7 +17,11 @@ namespace Outbox.Receiving;
 /// <param name="options">The consumer.</param>
 /// <param name="provider">The services of the delivery's scope.</param>
 /// <param name="work">The transaction; <see langword="null"/> once it has ended, when only the receive context is left to be told.</param>
-internal sealed class InboxConsumeContext<TMessage>(ConsumeContext<TMessage> context, OutboxConsumeOptions options, IServiceProvider provider, InboxWork? work)
+/// <param name="entries">The message, or the messages of the batch, in the inbox.</param>
+/// <param name="parts">The messages of the batch.</param>
+internal sealed class InboxConsumeContext<TMessage>(
+    ConsumeContext<TMessage> context, OutboxConsumeOptions options, IServiceProvider provider, InboxWork? work,
+    IReadOnlyCollection<InboxEntry> entries, IReadOnlyCollection<MessageRedeliveryContext>? parts = null)
     : OutboxConsumeContextProxy<TMessage>(context, options, provider), MessageRedeliveryContext
     where TMessage : class
 {
@@ -41,13 +45,18 @@ internal sealed class InboxConsumeContext<TMessage>(ConsumeContext<TMessage> con
     public override async Task AddSend<T>(SendContext<T> context)
     {
         await Work.Capture.AddSend(context).ConfigureAwait(false);
-        if (RedeliveryCopy.Is(context, Work.Entry, ReceiveContext))
-            Work.AwaitRedelivery(context.Delay ?? TimeSpan.Zero);
+        foreach (var entry in entries.Where(e => RedeliveryCopy.Is(context, e, ReceiveContext)))
+            Work.AwaitRedelivery(entry, context.Delay ?? TimeSpan.Zero);
     }
 
-    /// <summary>The consumer asks for its message again: the copy, and the note that it is awaited, join the transaction.</summary>
-    public Task ScheduleRedelivery(TimeSpan delay, Action<ConsumeContext, SendContext>? callback = null)
-        => new RedeliveryCopy(this, delay, Work.Time, callback).SendTo(this);
+    /// <summary>The consumer asks for its message, or its whole batch, again: the copy, and the note that it is awaited, join the transaction.</summary>
+    public async Task ScheduleRedelivery(TimeSpan delay, Action<ConsumeContext, SendContext>? callback = null)
+    {
+        if (parts is null)
+            await new RedeliveryCopy(this, delay, Work.Time, callback).SendTo(this).ConfigureAwait(false);
+        foreach (var part in parts ?? [])
+            await part.ScheduleRedelivery(delay, callback).ConfigureAwait(false);
+    }
 
     /// <summary>Whoever schedules in the consumer, by whichever of MassTransit's ways, schedules a row of the transaction.</summary>
     public override bool TryGetPayload<TPayload>(out TPayload payload)

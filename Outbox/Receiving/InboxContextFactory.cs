@@ -22,8 +22,9 @@ internal sealed class InboxContextFactory<TDbContext>(
     public async Task Send<T>(ConsumeContext<T> context, OutboxConsumeOptions options, IPipe<OutboxConsumeContext<T>> next)
         where T : class
     {
-        var entry = InboxEntry.Of(context, options);
-        context.TryGetPayload(out StoredRedelivery<TDbContext>? redelivery);
+        var intake = Intake<T>.Instance;
+        var messages = intake.Messages(context, options);
+        IReadOnlyCollection<ConsumeContext> claimed = [];
         InboxConsumeContext<T>? inbox = null;
         var timer = Stopwatch.StartNew();
         try
@@ -33,20 +34,19 @@ internal sealed class InboxContextFactory<TDbContext>(
                 // What the attempt before this one has left behind.
                 if (inbox is not null)
                     dbContext.ChangeTracker.Clear();
-                inbox = null;
+                (inbox, claimed) = (null, []);
 
-                var transaction = await transactions.Begin(dbContext, () => Claim(entry, context.CancellationToken), context.CancellationToken).ConfigureAwait(false);
-                if (transaction is null)
-                {
+                var transaction = await transactions.Begin(dbContext, Claim, context.CancellationToken).ConfigureAwait(false);
+                foreach (var (entry, _) in messages.Where(m => !claimed.Contains(m.Message)))
                     InboxLog.Duplicate(logger, entry.MessageId, entry.ConsumerId, entry.Pass);
+                if (transaction is null)
                     return;
-                }
 
                 await using (transaction.ConfigureAwait(false))
                 {
                     if (typeof(T) == typeof(RoutingSlip))
                         await transaction.Mark(context.CancellationToken).ConfigureAwait(false);
-                    inbox = new InboxConsumeContext<T>(context, options, provider, Work(entry, transaction));
+                    inbox = intake.Context(context, options, provider, Work(transaction), claimed);
                     await next.Send(inbox).ConfigureAwait(false);
                     await transaction.Commit().ConfigureAwait(false);
                 }
@@ -56,34 +56,79 @@ internal sealed class InboxContextFactory<TDbContext>(
         {
             // An outer retry may come back with the same scope, and so with the same DbContext.
             dbContext.ChangeTracker.Clear();
-            redelivery?.Failed(entry);
+            await Part(intake, messages, claimed, timer.Elapsed, options).ConfigureAwait(false);
             var told = inbox is not null && await inbox.RolledBack().ConfigureAwait(false);
             if (!told)
                 await context.NotifyFaulted(timer.Elapsed, options.ConsumerType, exception).ConfigureAwait(false);
             throw;
         }
 
-        redelivery?.Succeeded(entry);
+        foreach (var (entry, message) in messages)
+            Redelivery(message)?.Succeeded(entry);
         if (inbox is not null)
             await inbox.Committed().ConfigureAwait(false);
-        await next.Send(new InboxConsumeContext<T>(context, options, provider, work: null)).ConfigureAwait(false);
+        await next.Send(new InboxConsumeContext<T>(context, options, provider, work: null, [])).ConfigureAwait(false);
+
+        async Task<bool> Claim()
+        {
+            claimed = await ClaimOf(messages, context.CancellationToken).ConfigureAwait(false);
+            return claimed.Count > 0;
+        }
     }
 
     public void Probe(ProbeContext context) => context.CreateFilterScope("inbox").Add("dbContext", typeof(TDbContext).Name);
 
-    private InboxWork Work(InboxEntry entry, InboxTransaction transaction)
-        => new(
-            entry, dbContext, transaction, new OutboxCapture(registration, dbContext, provider, time), store.Inbox,
-            registration.Options.DuplicateDetectionWindow, time);
+    private static StoredRedelivery<TDbContext>? Redelivery(ConsumeContext message)
+        => message.TryGetPayload(out StoredRedelivery<TDbContext>? redelivery) ? redelivery : null;
 
-    /// <summary>Whether the delivery may run. While another one of the same message is running, waits for its end.</summary>
-    private async Task<bool> Claim(InboxEntry entry, CancellationToken cancellationToken)
+    /// <summary>A batch has failed: its messages are to be delivered again, except those that had been consumed before.</summary>
+    private static async Task Part<T>(
+        Intake<T> intake, IReadOnlyList<(InboxEntry Entry, ConsumeContext Message)> messages, IReadOnlyCollection<ConsumeContext> claimed, TimeSpan elapsed, OutboxConsumeOptions options)
+        where T : class
+    {
+        var failed = claimed.Count == 0
+            ? messages.Select(m => m.Entry.MessageId).ToHashSet()
+            : messages.Where(m => claimed.Contains(m.Message)).Select(m => m.Entry.MessageId).ToHashSet();
+        foreach (var (entry, message) in messages)
+        {
+            if (failed.Contains(entry.MessageId))
+                Redelivery(message)?.Failed(entry);
+            else
+                await intake.Delivered(message, elapsed, options.ConsumerType).ConfigureAwait(false);
+        }
+    }
+
+    private InboxWork Work(InboxTransaction transaction)
+        => new(dbContext, transaction, new OutboxCapture(registration, dbContext, provider, time), store.Inbox, registration.Options.DuplicateDetectionWindow, time);
+
+    /// <summary>The messages that may run. While another delivery of one of them is running, waits for its end.</summary>
+    private async Task<IReadOnlyCollection<ConsumeContext>> ClaimOf(IReadOnlyList<(InboxEntry Entry, ConsumeContext Message)> messages, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow().UtcDateTime;
-        var claimed = await dbContext.Execute(
-            store.Inbox, store.Inbox.Claim, cancellationToken,
-            ("message", entry.MessageId), ("consumer", entry.ConsumerId), ("pass", entry.Pass),
-            ("now", now), ("expires", now + registration.Options.DuplicateDetectionWindow)).ConfigureAwait(false);
-        return claimed > 0;
+        var expires = now + registration.Options.DuplicateDetectionWindow;
+
+        // A message and its redelivered copy may be in one batch: only the later of them can be the awaited one.
+        var sorted = messages.GroupBy(m => m.Entry.MessageId).Select(same => same.MaxBy(m => m.Entry.Pass)).OrderBy(m => m.Entry.MessageId).ToList();
+        if (sorted.Count > 1 && store.Inbox.ClaimMany is { } claimMany)
+        {
+            var ids = await dbContext.Query<Guid>(
+                store.Inbox, claimMany, cancellationToken,
+                ("messages", store.Inbox.List([.. sorted.Select(m => m.Entry.MessageId)])), ("passes", store.Inbox.List([.. sorted.Select(m => (long)m.Entry.Pass)])),
+                ("consumer", sorted[0].Entry.ConsumerId), ("now", now), ("expires", expires)).ConfigureAwait(false);
+            var found = ids.ToHashSet();
+            return sorted.Where(m => found.Contains(m.Entry.MessageId)).Select(m => m.Message).ToHashSet();
+        }
+
+        var claimed = new HashSet<ConsumeContext>();
+        foreach (var (entry, message) in sorted)
+        {
+            var changed = await dbContext.Execute(
+                store.Inbox, store.Inbox.Claim, cancellationToken,
+                ("message", entry.MessageId), ("consumer", entry.ConsumerId), ("pass", entry.Pass), ("now", now), ("expires", expires)).ConfigureAwait(false);
+            if (changed > 0)
+                claimed.Add(message);
+        }
+
+        return claimed;
     }
 }

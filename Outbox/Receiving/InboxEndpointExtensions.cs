@@ -25,7 +25,7 @@ public static class InboxEndpointExtensions
     /// <param name="context">The bus registration.</param>
     /// <param name="configure">Accepted for familiarity.</param>
     /// <exception cref="ConfigurationException">
-    /// The DbContext has no outbox, or its model no inbox. At the start of the bus: a batch consumer, or a retry inside the transaction.
+    /// The DbContext has no outbox, or its model no inbox. At the start of the bus: a retry inside the transaction.
     /// </exception>
     public static void UseEntityFrameworkOutbox<TDbContext>(
         this IReceiveEndpointConfigurator configurator, IRegistrationContext context, Action<IOutboxOptionsConfigurator>? configure = null)

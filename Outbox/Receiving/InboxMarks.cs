@@ -6,7 +6,7 @@ using MassTransit.Transports;
 namespace Outbox.Receiving;
 
 /// <summary>
-/// Marks where each consumer's inbox begins, for <see cref="InboxPlacement"/>, and refuses batch consumers.
+/// Marks where each consumer's inbox begins, for <see cref="InboxPlacement"/>.
 /// </summary>
 internal sealed class InboxMarks<TDbContext>(IReceiveEndpointConfigurator endpoint)
     : IConsumerConfigurationObserver, ISagaConfigurationObserver, IActivityConfigurationObserver
@@ -16,16 +16,6 @@ internal sealed class InboxMarks<TDbContext>(IReceiveEndpointConfigurator endpoi
         where TConsumer : class
         where TMessage : class
     {
-        // A batch arrives under the id of its last message: keyed by that one id, the inbox would forget all the others and
-        // lose those that are delivered again in another batch.
-        if (typeof(TMessage).IsGenericType && typeof(TMessage).GetGenericTypeDefinition() == typeof(Batch<>))
-        {
-            throw new ConfigurationException(
-                $"The inbox needs consumers of single messages; found {TypeCache<TConsumer>.ShortName} of {TypeCache<TMessage>.ShortName} on the endpoint "
-                + $"{endpoint.InputAddress.GetEndpointName()}. A batch is known by the id of one of its messages, so that the others would be lost when "
-                + "they are delivered again. Consume the messages one by one, or give the batch consumer an endpoint without UseEntityFrameworkOutbox.");
-        }
-
         if (configurator is IConsumerMessageConfigurator<TMessage> pipe)
             pipe.AddPipeSpecification(Mark<TConsumer, TMessage>(endpoint));
     }

@@ -4,34 +4,33 @@ using Outbox.Databases;
 
 namespace Outbox.Receiving;
 
-/// <summary>One delivery's work in the inbox's transaction, from the claim to the save before the commit.</summary>
-internal sealed class InboxWork(InboxEntry entry, DbContext dbContext, InboxTransaction transaction, OutboxCapture capture, InboxStatements statements, TimeSpan window, TimeProvider time)
+/// <summary>The work of one message, or of one batch of them, in the inbox's transaction, from the claim to the save before the commit.</summary>
+internal sealed class InboxWork(DbContext dbContext, InboxTransaction transaction, OutboxCapture capture, InboxStatements statements, TimeSpan window, TimeProvider time)
 {
-    private TimeSpan? _redelivery;
-
-    public InboxEntry Entry => entry;
+    private readonly Dictionary<InboxEntry, TimeSpan> _redeliveries = [];
 
     public OutboxCapture Capture => capture;
 
     public TimeProvider Time => time;
 
     /// <summary>The message is not consumed after all: its copy, due after <paramref name="delay"/>, is awaited.</summary>
-    public void AwaitRedelivery(TimeSpan delay) => _redelivery = delay > _redelivery ? delay : _redelivery ?? delay;
+    public void AwaitRedelivery(InboxEntry entry, TimeSpan delay)
+        => _redeliveries[entry] = _redeliveries.TryGetValue(entry, out var known) && known > delay ? known : delay;
 
     /// <summary>Undoes what a routing slip's activity did before it failed.</summary>
     public async Task ForgetActivity(CancellationToken cancellationToken)
     {
         dbContext.ChangeTracker.Clear();
         await transaction.Forget(cancellationToken).ConfigureAwait(false);
-        _redelivery = null;
+        _redeliveries.Clear();
     }
 
     /// <summary>Stores what the consumer changed and sent, and makes sure that the commit will keep it.</summary>
     public async Task Save(CancellationToken cancellationToken)
     {
         var written = await SaveChanges(cancellationToken).ConfigureAwait(false);
-        if (_redelivery is { } delay)
-            written += await AwaitCopy(delay, cancellationToken).ConfigureAwait(false);
+        foreach (var (entry, delay) in _redeliveries)
+            written += await AwaitCopy(entry, delay, cancellationToken).ConfigureAwait(false);
         if (written == 0 && statements.TransactionCheck is { } check)
             await dbContext.Execute(statements, check, cancellationToken).ConfigureAwait(false);
     }
@@ -51,7 +50,7 @@ internal sealed class InboxWork(InboxEntry entry, DbContext dbContext, InboxTran
         }
     }
 
-    private Task<int> AwaitCopy(TimeSpan delay, CancellationToken cancellationToken)
+    private Task<int> AwaitCopy(InboxEntry entry, TimeSpan delay, CancellationToken cancellationToken)
     {
         var expires = time.GetUtcNow().UtcDateTime + delay + window;
         return dbContext.Set<InboxMessage>()

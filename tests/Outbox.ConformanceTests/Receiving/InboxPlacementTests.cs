@@ -63,10 +63,6 @@ public sealed class InboxPlacementTests
         })).ShouldContain("once for the endpoint");
 
     [Fact]
-    public async Task A_batch_consumer_is_refused()
-        => (await Refused(bus: x => x.AddConsumer<BatchConsumer>())).ShouldContain(nameof(BatchConsumer));
-
-    [Fact]
     public async Task An_endpoint_needs_the_outbox_of_its_DbContext()
         => (await Refused((e, context, _) => e.UseEntityFrameworkOutbox<OtherDb>(context))).ShouldContain("AddEntityFrameworkOutbox<OtherDb>");
 
@@ -114,11 +110,6 @@ public sealed class InboxPlacementTests
     internal sealed class PlainConsumer : IConsumer<Credit>
     {
         public Task Consume(ConsumeContext<Credit> context) => Task.CompletedTask;
-    }
-
-    internal sealed class BatchConsumer : IConsumer<Batch<Credited>>
-    {
-        public Task Consume(ConsumeContext<Batch<Credited>> context) => Task.CompletedTask;
     }
 
     internal sealed class PlainSaga : ISaga, InitiatedBy<Begin>
