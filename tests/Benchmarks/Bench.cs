@@ -48,15 +48,21 @@ internal sealed class Bench : IAsyncDisposable
         await channel.QueuePurgeAsync(queue);
     }
 
-    /// <summary>Counts what lies in a queue, which must be exactly what was to be sent: nothing lost, nothing doubled.</summary>
-    public async Task ExpectAsync(string queue, int messages)
+    public async Task PurgeAsync(string queue)
     {
         await using var connection = await ConnectAsync();
         await using var channel = await connection.CreateChannelAsync();
-        var found = await channel.MessageCountAsync(queue);
-        if (found != messages)
-            throw new InvalidOperationException($"The queue {queue} must hold {messages} messages; found {found}.");
         await channel.QueuePurgeAsync(queue);
+    }
+
+    /// <summary>The first message of a queue, which stays there.</summary>
+    public async Task<BasicGetResult> PeekAsync(string queue)
+    {
+        await using var connection = await ConnectAsync();
+        await using var channel = await connection.CreateChannelAsync();
+        var found = await channel.BasicGetAsync(queue, autoAck: false) ?? throw new InvalidOperationException($"The queue {queue} is empty.");
+        await channel.BasicNackAsync(found.DeliveryTag, multiple: false, requeue: true);
+        return found;
     }
 
     public IHost NewHost(string connectionString, Action<IBusRegistrationConfigurator> bus, Action<IRabbitMqBusFactoryConfigurator, IBusRegistrationContext>? rabbit = null)

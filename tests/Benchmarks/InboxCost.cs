@@ -11,31 +11,49 @@ namespace Benchmarks;
 /// <summary>What the inbox adds to a consumer that inserts one row in a transaction.</summary>
 internal static class InboxCost
 {
-    private const int Messages = 5000;
+    private const int Messages = 10_000;
     private const string Queue = "bench-inbox";
+
+    private const int BatchSize = 100;
+
+    private enum Form
+    {
+        Plain,
+        Inbox,
+        Batch,
+    }
 
     public static async Task RunAsync(Bench bench, Report report, int rounds)
     {
-        var (with, without) = (new List<double>(), new List<double>());
-        var (withCommands, withoutCommands, withCommits, withoutCommits) = (0.0, 0.0, 0.0, 0.0);
+        var forms = Enum.GetValues<Form>();
+        var rates = forms.ToDictionary(f => f, _ => new List<double>());
+        var (used, books) = (new Dictionary<Form, (double Commands, double Commits)>(), default(Books));
         for (var round = 0; round <= rounds + 1; round++)
         {
             // The first round warms up; the last one only counts, so that counting slows nothing.
             using var counter = round > rounds ? new CommandCounter() : null;
-            var (plain, plainCommands, plainCommits) = await ConsumeAsync(bench, inbox: false, counter);
-            var (inbox, inboxCommands, inboxCommits) = await ConsumeAsync(bench, inbox: true, counter);
-            if (counter is not null)
-                (withCommands, withoutCommands, withCommits, withoutCommits) = (inboxCommands, plainCommands, inboxCommits, plainCommits);
-            else if (round > 0)
-                (with, without) = ([.. with, inbox], [.. without, plain]);
+            foreach (var form in forms)
+            {
+                var (rate, commands, commits, found) = await ConsumeAsync(bench, form, counter);
+                if (counter is not null)
+                    used[form] = (commands, commits);
+                else if (round > 0)
+                    rates[form].Add(rate);
+                books += found;
+            }
         }
 
-        report.Compare("Inbox: consuming with one insert", Report.Median(with), Report.Median(without), "msg/s", "≥ 0.75");
-        report.Compare("Inbox: commands a message", withCommands, withoutCommands, "", "≤ 3 more");
-        report.Compare("Inbox: commits a message, with the pool's resets", withCommits, withoutCommits, "", "as many");
+        report.Ratio("Inbox: consuming with one insert", rates[Form.Inbox], rates[Form.Plain], "msg/s", atLeast: 0.75, books: books);
+        report.Ratio($"Inbox: batches of {BatchSize} beside single messages", rates[Form.Batch], rates[Form.Inbox], "msg/s", atLeast: 3, books: books);
+        foreach (var form in forms)
+        {
+            var name = form switch { Form.Plain => "one insert alone", Form.Inbox => "with the inbox", _ => $"with the inbox, batches of {BatchSize}" };
+            report.Value($"Inbox: commands a message, {name}", used[form].Commands, "");
+            report.Value($"Inbox: commits a message, {name} (with the pool's resets)", used[form].Commits, "");
+        }
     }
 
-    private static async Task<(double Rate, double Commands, double Commits)> ConsumeAsync(Bench bench, bool inbox, CommandCounter? counter)
+    private static async Task<(double Rate, double Commands, double Commits, Books Books)> ConsumeAsync(Bench bench, Form form, CommandCounter? counter)
     {
         var database = await bench.NewDatabaseAsync();
         using var host = bench.NewHost(
@@ -43,14 +61,17 @@ internal static class InboxCost
             x =>
             {
                 x.AddEntityFrameworkOutbox<BenchDb>(o => o.DisableDeliveryService());
-                x.AddConsumer<InsertItem>();
+                if (form == Form.Batch)
+                    x.AddConsumer<InsertItems>(c => c.Options<BatchOptions>(o => o.SetMessageLimit(BatchSize).SetTimeLimit(ms: 200).SetConcurrencyLimit(4)));
+                else
+                    x.AddConsumer<InsertItem>();
             },
             (cfg, context) => cfg.ReceiveEndpoint(Queue, e =>
             {
-                e.PrefetchCount = 64;
-                if (inbox)
+                e.PrefetchCount = (ushort)(form == Form.Batch ? 6 * BatchSize : 64);
+                if (form != Form.Plain)
                     e.UseEntityFrameworkOutbox<BenchDb>(context);
-                e.ConfigureConsumer<InsertItem>(context);
+                e.ConfigureConsumers(context);
             }));
         await using (var scope = host.Services.CreateAsyncScope())
             await scope.ServiceProvider.GetRequiredService<BenchDb>().Database.EnsureCreatedAsync();
@@ -61,6 +82,7 @@ internal static class InboxCost
         var commits = await CommitsAsync(database);
         var commands = counter?.Commands ?? 0;
         InsertItem.Reset(Messages);
+        int inserted;
         await host.StartAsync();
         await InsertItem.First;
         var start = Stopwatch.GetTimestamp();
@@ -68,8 +90,10 @@ internal static class InboxCost
         var rate = Messages / Stopwatch.GetElapsedTime(start).TotalSeconds;
         await host.StopAsync();
         var used = ((counter?.Commands ?? 0) - commands, await CommitsAsync(database) - commits);
+        await using (var scope = host.Services.CreateAsyncScope())
+            inserted = await scope.ServiceProvider.GetRequiredService<BenchDb>().Items.CountAsync();
         await bench.DropDatabaseAsync(database);
-        return (rate, (double)used.Item1 / Messages, (double)used.Item2 / Messages);
+        return (rate, (double)used.Item1 / Messages, (double)used.Item2 / Messages, new Books(Messages - inserted, InsertItem.Surplus, 0));
     }
 
     private static async Task FillAsync(Bench bench)
@@ -92,7 +116,7 @@ internal static class InboxCost
         return reader.GetInt64(0);
     }
 
-    private sealed class InsertItem(BenchDb db) : IConsumer<ItemAdded>
+    internal sealed class InsertItem(BenchDb db) : IConsumer<ItemAdded>
     {
         private static TaskCompletionSource s_first = new();
         private static TaskCompletionSource s_all = new();
@@ -102,16 +126,34 @@ internal static class InboxCost
 
         public static Task All => s_all.Task;
 
+        /// <summary>Messages that were consumed once too often.</summary>
+        public static int Surplus => Math.Max(0, -s_left);
+
         public static void Reset(int messages)
             => (s_first, s_all, s_left) = (new(TaskCreationOptions.RunContinuationsAsynchronously), new(TaskCreationOptions.RunContinuationsAsynchronously), messages);
+
+        public static void Done(int messages)
+        {
+            s_first.TrySetResult();
+            if (Interlocked.Add(ref s_left, -messages) <= 0)
+                s_all.TrySetResult();
+        }
 
         public async Task Consume(ConsumeContext<ItemAdded> context)
         {
             db.Items.Add(new Item { Id = context.Message.Id, Name = context.Message.Text });
             await db.SaveChangesAsync(context.CancellationToken);
-            s_first.TrySetResult();
-            if (Interlocked.Decrement(ref s_left) == 0)
-                s_all.TrySetResult();
+            Done(1);
+        }
+    }
+
+    internal sealed class InsertItems(BenchDb db) : IConsumer<Batch<ItemAdded>>
+    {
+        public async Task Consume(ConsumeContext<Batch<ItemAdded>> context)
+        {
+            db.Items.AddRange(context.Message.Select(m => new Item { Id = m.Message.Id, Name = m.Message.Text }));
+            await db.SaveChangesAsync(context.CancellationToken);
+            InsertItem.Done(context.Message.Length);
         }
     }
 }

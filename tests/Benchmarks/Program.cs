@@ -1,24 +1,40 @@
 using System.Globalization;
 using Benchmarks;
 
-// dotnet run -c Release --project tests/Benchmarks [-- rounds [messages]]
-// dotnet run -c Release --project tests/Benchmarks -- webhooks [seconds]
-if (args is ["webhooks", ..])
+// ./bench.sh [--rounds 5] [--messages 100000] [--part 1] [--out artifacts] [case ...]
+// Cases: relay order scaleout memory flat capture inbox latency idle micro; all of them when none is named. webhooks is one of its own.
+var options = Options.Read(args);
+await using var bench = await Bench.StartAsync();
+var servers = await bench.ServerVersionsAsync();
+var machine = string.Create(CultureInfo.InvariantCulture,
+    $"{Environment.ProcessorCount} cores, {GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 1073741824.0:0} GB, .NET {Environment.Version}, {servers}; {options.Rounds} rounds of {options.Messages:N0} messages of 1 KB after a warm-up, medians.");
+Console.WriteLine(machine);
+if (options.Cases.Contains("webhooks"))
 {
-    await using var servers = await Bench.StartAsync();
-    Console.WriteLine($"{Environment.ProcessorCount} cores, .NET {Environment.Version}, {await servers.ServerVersionsAsync()}.");
-    await WebhookDelivery.RunAsync(servers, TimeSpan.FromSeconds(args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 20));
+    await WebhookDelivery.RunAsync(bench, TimeSpan.FromSeconds(20));
     return;
 }
 
-var rounds = args.Length > 0 ? int.Parse(args[0], CultureInfo.InvariantCulture) : 3;
-var messages = args.Length > 1 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 50_000;
+var report = new Report(machine);
+(string Name, Func<Task> Run)[] cases =
+[
+    ("relay", () => RelayDrain.RunAsync(bench, report, options.Rounds, options.Messages)),
+    ("order", () => RelayDrain.OrderAsync(bench, report, options.Messages)),
+    ("scaleout", () => RelayDrain.ScaleOutAsync(bench, report, options.Rounds, options.Messages)),
+    ("memory", () => RelayDrain.MemoryAsync(bench, report, options.Messages)),
+    ("flat", () => Flatness.RunAsync(bench, report, options.Rounds, options.Part)),
+    ("capture", () => CaptureCost.RunAsync(bench, report, options.Rounds)),
+    ("inbox", () => InboxCost.RunAsync(bench, report, options.Rounds)),
+    ("latency", () => Latency.RunAsync(bench, report, TimeSpan.FromSeconds(30))),
+    ("idle", () => Idle.RunAsync(bench, report, TimeSpan.FromSeconds(30))),
+    ("micro", () => Micro.RunAsync(bench, report)),
+];
+foreach (var (name, run) in cases.Where(c => options.Cases.Count == 0 || options.Cases.Contains(c.Name)))
+{
+    Console.WriteLine($"-- {name}");
+    await run();
+    await report.WriteAsync(options.Out);
+}
 
-await using var bench = await Bench.StartAsync();
-Console.WriteLine($"{Environment.ProcessorCount} cores, .NET {Environment.Version}, {await bench.ServerVersionsAsync()}; {rounds} rounds of {messages:N0} messages of 1 KB; medians.");
-
-var report = new Report();
-if (messages > 0) await RelayDrain.RunAsync(bench, report, rounds, messages);
-if (args.Length <= 2) await CaptureCost.RunAsync(bench, report, rounds);
-if (args.Length <= 2) await InboxCost.RunAsync(bench, report, rounds);
+Console.WriteLine();
 report.Print(Console.Out);

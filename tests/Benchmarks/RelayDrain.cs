@@ -1,112 +1,93 @@
-using System.Diagnostics;
-using MassTransit;
-using Microsoft.EntityFrameworkCore;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
-using Npgsql;
-using Outbox;
 using RabbitMQ.Client;
 
 namespace Benchmarks;
 
 /// <summary>
-/// How fast a backlog is drained, beside what the broker's own client publishes of the same bodies with confirms and
-/// the same number on their way. Both publish persistent, mandatory messages into a durable, bound queue.
+/// How fast a backlog is relayed, beside what the broker's own client publishes of the same messages with confirms and the same number on their
+/// way. Both publish persistent, mandatory messages into a durable, bound queue.
 /// </summary>
 internal static class RelayDrain
 {
-    private const string Queue = "bench-drain";
     private const int Window = 2000;
+    private const int Keys = 256;
+    private const int Megabyte = 1024 * 1024;
 
     public static async Task RunAsync(Bench bench, Report report, int rounds, int messages)
     {
-        await bench.BindAsync(Queue, ItemAdded.Exchange);
-        var (relay, client, relayCpu, clientCpu) = (new List<double>(), new List<double>(), new List<double>(), new List<double>());
-        byte[]? body = null;
+        await bench.BindAsync(Backlog.Queue, ItemAdded.Exchange);
+        var (relay, client, books) = (new List<Passage>(), new List<Passage>(), default(Books));
         for (var round = 0; round <= rounds; round++)
         {
-            var database = await bench.NewDatabaseAsync();
-            body = await StoreAsync(bench, database, messages);
-            var (relayed, cpu) = await DrainAsync(bench, database, messages);
-            await bench.ExpectAsync(Queue, messages);
-            await bench.DropDatabaseAsync(database);
+            await using var backlog = await Backlog.StoreAsync(bench, messages);
+            var relayed = await backlog.DrainAsync();
+            var sample = await bench.PeekAsync(Backlog.Queue);
+            books += await backlog.ReadBackAsync();
 
-            var (published, publishedCpu) = await PublishAsync(bench, body, messages);
-            await bench.ExpectAsync(Queue, messages);
+            var properties = new BasicProperties(sample.BasicProperties);
+            var published = await Passage.OfAsync(bench, Backlog.Queue, 0, messages, () => PublishAsync(bench, sample.Body.ToArray(), properties, messages));
+            Console.WriteLine($"  {(round == 0 ? "warm-up" : $"round {round}")}: relay {relayed}; client {published}");
             if (round == 0)
-                continue;                                  // the first warms up
-            relay.Add(messages / relayed.TotalSeconds);
-            client.Add(messages / published.TotalSeconds);
-            relayCpu.Add(cpu.TotalMicroseconds / messages);
-            clientCpu.Add(publishedCpu.TotalMicroseconds / messages);
+                continue;
+            relay.Add(relayed);
+            client.Add(published);
         }
 
-        report.Compare("Relay: drain of a backlog", Report.Median(relay), Report.Median(client), "msg/s", "≥ 0.80");
-        report.Compare("Relay: CPU of this process", Report.Median(relayCpu), Report.Median(clientCpu), "µs/msg", "");
+        report.Ratio("Relay: drain of a backlog", relay.Select(r => r.Rate), client.Select(c => c.Rate), "msg/s", atLeast: 0.95, books: books);
+        report.Ratio("Relay: CPU of this process", relay.Select(r => r.Cpu), client.Select(c => c.Cpu), "µs/msg", atMost: 3);
+        report.Ratio("Relay: allocated", relay.Select(r => r.Allocated), client.Select(c => c.Allocated), "B/msg");
         await CountAsync(bench, report, messages);
     }
 
-    /// <summary>Captures one message and multiplies its row, each with an id and a key of its own.</summary>
-    private static async Task<byte[]> StoreAsync(Bench bench, string database, int messages)
+    /// <summary>Few keys, so that each has many messages: read back, they are in their order.</summary>
+    public static async Task OrderAsync(Bench bench, Report report, int messages)
     {
-        using var host = bench.NewHost(database, x => x.AddEntityFrameworkOutbox<BenchDb>(o => o.DisableDeliveryService()));
-        await using var scope = host.Services.CreateAsyncScope();
-        var db = scope.ServiceProvider.GetRequiredService<BenchDb>();
-        await db.Database.EnsureCreatedAsync();
-        await scope.ServiceProvider.GetRequiredService<IOutbox<BenchDb>>().Publish(ItemAdded.OneKilobyte());
-        await db.SaveChangesAsync();
-        var template = await db.Set<OutboxMessage>().AsNoTracking().SingleAsync();
-
-        await using var source = NpgsqlDataSource.Create(database);
-        await using var command = source.CreateCommand("""
-            INSERT INTO "OutboxMessage" ("Partition", "KeyHash", "State", "Holds", "Attempts", "Returns", "CreatedAt", "MessageId", "ConversationId",
-                "MessageType", "DestinationAddress", "ContentType", "Metadata", "Body", "Size")
-            SELECT n % 16, n, "State", "Holds", "Attempts", "Returns", "CreatedAt", gen_random_uuid(), gen_random_uuid(),
-                "MessageType", "DestinationAddress", "ContentType", "Metadata", "Body", "Size"
-            FROM "OutboxMessage", generate_series(1, @messages - 1) n
-            """);
-        command.Parameters.AddWithValue("messages", messages);
-        await command.ExecuteNonQueryAsync();
-        await using var analyze = source.CreateCommand("VACUUM ANALYZE \"OutboxMessage\"");
-        await analyze.ExecuteNonQueryAsync();
-        return template.Body;
+        await bench.BindAsync(Backlog.Queue, ItemAdded.Exchange);
+        await using var backlog = await Backlog.StoreAsync(bench, messages, Keys);
+        var passage = await backlog.DrainAsync();
+        var books = await backlog.ReadBackAsync();
+        report.Value($"Order: drain with {Keys} keys", passage.Rate, "msg/s", books: books);
+        report.Value("Order: messages behind a later one of their key", books.Disordered, "", atMost: 0);
     }
 
-    private static async Task<(TimeSpan Elapsed, TimeSpan Cpu)> DrainAsync(Bench bench, string database, int messages)
+    public static async Task ScaleOutAsync(Bench bench, Report report, int rounds, int messages)
     {
-        using var host = bench.NewHost(database, x => x.AddEntityFrameworkOutbox<BenchDb>());
-        var cpu = Process.GetCurrentProcess().TotalProcessorTime;
-        await host.StartAsync();
-        var start = await UntilAsync(database, messages, left => left < messages);
-        var end = await UntilAsync(database, messages, left => left == 0);
-        cpu = Process.GetCurrentProcess().TotalProcessorTime - cpu;
-        await host.StopAsync();
-        return (Stopwatch.GetElapsedTime(start, end), cpu);
-    }
-
-    private static async Task<long> UntilAsync(string database, int messages, Func<long, bool> reached)
-    {
-        await using var source = NpgsqlDataSource.Create(database);
-        while (true)
+        await bench.BindAsync(Backlog.Queue, ItemAdded.Exchange);
+        var (one, two, books) = (new List<double>(), new List<double>(), default(Books));
+        for (var round = 0; round <= rounds; round++)
         {
-            // The sequence starts with the first row, and rows leave nearly in order: cheap, and exact at the end.
-            await using var command = source.CreateCommand("SELECT count(*) FROM (SELECT 1 FROM \"OutboxMessage\" LIMIT @messages) r");
-            command.Parameters.AddWithValue("messages", messages);
-            var left = (long)(await command.ExecuteScalarAsync())!;
-            if (reached(left))
-                return Stopwatch.GetTimestamp();
-            await Task.Delay(TimeSpan.FromMilliseconds(left > 2000 ? 50 : 5), TimeProvider.System);
+            foreach (var (replicas, rates) in new[] { (1, one), (2, two) })
+            {
+                await using var backlog = await Backlog.StoreAsync(bench, messages);
+                var rate = (await backlog.DrainAsync(replicas: replicas)).Rate;
+                books += await backlog.ReadBackAsync();
+                if (round > 0)
+                    rates.Add(rate);
+            }
+        }
+
+        report.Ratio("Scale-out: two replicas beside one", two, one, "msg/s", atLeast: 1, books: books);
+    }
+
+    /// <summary>The heap of the whole process, host and transport included.</summary>
+    public static async Task MemoryAsync(Bench bench, Report report, int messages)
+    {
+        await bench.BindAsync(Backlog.Queue, ItemAdded.Exchange);
+        foreach (var (count, size, name) in new[] { (messages, (int?)null, "1 KB"), (10 * messages, null, "1 KB"), (1000, Megabyte, "1 MB") })
+        {
+            GC.Collect();
+            await using var backlog = await Backlog.StoreAsync(bench, count, size: size);
+            var passage = await backlog.DrainAsync();
+            var books = count > messages ? (Books?)null : await backlog.ReadBackAsync();
+            report.Value($"Memory: most heap with a backlog of {count:N0} × {name}", passage.Heap / 1048576.0, "MB", atMost: 256, books: books);
         }
     }
 
-    private static async Task<(TimeSpan Elapsed, TimeSpan Cpu)> PublishAsync(Bench bench, byte[] body, int messages)
+    /// <summary>The broker's own client, with the same bodies, headers and properties as the relay sent.</summary>
+    private static async Task PublishAsync(Bench bench, byte[] body, BasicProperties properties, int messages)
     {
         await using var connection = await bench.ConnectAsync();
         await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(
             publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true, outstandingPublisherConfirmationsRateLimiter: null));
-        var properties = new BasicProperties { Persistent = true, ContentType = "application/vnd.masstransit+json" };
-        var cpu = Process.GetCurrentProcess().TotalProcessorTime;
-        var start = Stopwatch.GetTimestamp();
         using var window = new SemaphoreSlim(Window);
         var publishes = new List<Task>(messages);
         for (var i = 0; i < messages; i++)
@@ -115,8 +96,6 @@ internal static class RelayDrain
             publishes.Add(Publish());
         }
         await Task.WhenAll(publishes);
-        var elapsed = Stopwatch.GetElapsedTime(start);
-        return (elapsed, Process.GetCurrentProcess().TotalProcessorTime - cpu);
 
         async Task Publish()
         {
@@ -125,17 +104,12 @@ internal static class RelayDrain
         }
     }
 
-    /// <summary>Commands and commits, counted in a run of their own so that counting slows nothing.</summary>
+    /// <summary>Commands, counted in a run of their own so that counting slows nothing.</summary>
     private static async Task CountAsync(Bench bench, Report report, int messages)
     {
-        var database = await bench.NewDatabaseAsync();
-        await StoreAsync(bench, database, messages);
-        using (var counter = new CommandCounter())
-        {
-            await DrainAsync(bench, database, messages);
-            report.Add("Relay: commands a message", (double)counter.Commands / messages, "", "≤ 0.02");
-        }
-        await bench.ExpectAsync(Queue, messages);
-        await bench.DropDatabaseAsync(database);
+        await using var backlog = await Backlog.StoreAsync(bench, messages);
+        using var counter = new CommandCounter();
+        await backlog.DrainAsync();
+        report.Value("Relay: commands a message", (double)counter.Commands / messages, "", atMost: 0.02);
     }
 }

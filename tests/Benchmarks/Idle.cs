@@ -1,0 +1,31 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Hosting;
+
+namespace Benchmarks;
+
+/// <summary>What a relay costs that has nothing to do, the host and the bus around it included.</summary>
+internal static class Idle
+{
+    public static async Task RunAsync(Bench bench, Report report, TimeSpan duration)
+    {
+        await using var backlog = await Backlog.StoreAsync(bench, messages: 1);
+        await bench.BindAsync(Backlog.Queue, ItemAdded.Exchange);
+        using var host = backlog.NewRelay();
+        await host.StartAsync();
+        await Task.Delay(TimeSpan.FromSeconds(10), TimeProvider.System);
+
+        using var counter = new CommandCounter();
+        var (cpu, allocated, started) = (Process.GetCurrentProcess().TotalProcessorTime, GC.GetTotalAllocatedBytes(), Stopwatch.GetTimestamp());
+        var heap = GC.GetTotalMemory(forceFullCollection: true);
+        await Task.Delay(duration, TimeProvider.System);
+        var elapsed = Stopwatch.GetElapsedTime(started);
+        var used = (Process.GetCurrentProcess().TotalProcessorTime - cpu) / elapsed * 100;
+        var bytes = (GC.GetTotalAllocatedBytes() - allocated) / elapsed.TotalSeconds;
+        var growth = (GC.GetTotalMemory(forceFullCollection: true) - heap) / 1024.0;
+        report.Value("Idle: commands a second, beats and full looks included", counter.Commands / elapsed.TotalSeconds, "", atMost: 3);
+        report.Value("Idle: CPU", used, "% of a core", atMost: 0.5);
+        report.Value("Idle: allocated", bytes / 1024, "kB/s");
+        report.Value($"Idle: growth of the heap in {elapsed.TotalSeconds:0} s", growth, "kB", atMost: 256);
+        await host.StopAsync();
+    }
+}
