@@ -12,7 +12,7 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(1);
 
     // Bodies on their way are in memory too: a backlog of large ones must not fill it.
-    private const long BatchesInMemory = 8;
+    private const long BatchesInMemory = 4;
 
     private readonly Lock _gate = new();
     private readonly Dictionary<long, Delivery> _underway = [];
@@ -78,16 +78,29 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
         while (Interlocked.Add(ref _pumps, -seen) != 0);
     }
 
-    /// <summary>Gives up what the broker does not answer, and closes when it cannot even be reached.</summary>
+    /// <summary>
+    /// Gives up what the broker does not answer, and closes when it cannot even be reached. When something broke, those that were on
+    /// their way hear of it soon, or never: the transport may have lost them.
+    /// </summary>
     public void GiveUpLate()
     {
+        var isLost = !IsOpen && _brokenAt is { } broken && time.GetElapsedTime(broken) >= ConnectLimit;
         foreach (var delivery in Underway())
         {
             var age = time.GetElapsedTime(delivery.StartedAt);
             if (age >= options.MessageDeliveryTimeout)
+            {
                 delivery.TimeOut();
+            }
+            else if (isLost)
+            {
+                delivery.GiveUp();
+            }
             else if (!delivery.ReachedTransport && age >= ConnectLimit)
+            {
                 Close();
+                delivery.GiveUp();
+            }
         }
     }
 
@@ -148,7 +161,12 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
 
         lock (_gate)
             _underway[message.SequenceNumber] = delivery;
-        _ = sender.Send(delivery);
+
+        // Closed meanwhile: either Close has seen it among those underway, or it is seen here.
+        if (IsOpen)
+            _ = sender.Send(delivery);
+        else
+            delivery.GiveUp();
     }
 
     private async Task Judge(Delivery delivery, Outcome outcome)

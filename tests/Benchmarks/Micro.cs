@@ -43,7 +43,7 @@ public class Micro
             .WithArtifactsPath(Path.Combine(Path.GetTempPath(), "outbox-micro"));
         foreach (var measured in BenchmarkRunner.Run<Micro>(config).Reports)
         {
-            var name = measured.BenchmarkCase.Descriptor.WorkloadMethodDisplayInfo;
+            var name = measured.BenchmarkCase.Descriptor.WorkloadMethodDisplayInfo.Trim('\'');
             if (measured.ResultStatistics is not { } statistics)
                 throw new InvalidOperationException($"BenchmarkDotNet could not run {name}.");
             report.Value($"Micro: {name}, time", statistics.Median / 1000, "µs");
