@@ -61,6 +61,25 @@ public abstract class CheckPaymentTests(Func<Task<TestDatabase>> create) : IAsyn
         await IsSettled("succeeded", 500);
     }
 
+    [SkippableFact]
+    public async Task A_provider_that_answers_with_an_error_has_given_no_answer()
+    {
+        await Service.Provider.SetPayments("error", times: 3);
+        var topUp = await Service.TopUpInTime(await Service.Register());
+        Service.Wire.Refuses = _ => true;
+
+        await Eventually.Is(async () =>
+        {
+            Service.Clock.Advance(TimeSpan.FromMilliseconds(500));
+            return (await Service.Messages()).Single() is { Attempts: > 0 } or { Returns: > 1 };
+        });
+
+        (await Service.Messages()).Single().Attempts.ShouldBe(0);
+        Service.Wire.Refuses = null;
+        await Service.Becomes(Id(topUp), "failed");
+        await IsSettled("failed", 0);
+    }
+
     // A process that was stopped between Prepare and charge, and goes on after the check-back.
     [SkippableFact]
     public async Task A_charge_that_comes_after_the_check_back_is_refused()
@@ -76,6 +95,24 @@ public abstract class CheckPaymentTests(Func<Task<TestDatabase>> create) : IAsyn
         ((await Service.Answered(charging))["state"]!.GetValue<string>() == "succeeded").ShouldBeFalse();
         (await Service.State(topUp)).ShouldBe("failed");
         (await Service.Taken()).ShouldBe(0);
+        await IsSettled("failed", 0);
+    }
+
+    [SkippableFact]
+    public async Task A_charge_that_is_told_to_be_voided_is_none()
+    {
+        var hold = Service.Wire.HoldCharge();
+        var charging = Service.TopUp(await Service.Register());
+        await hold.Arrived;
+        var topUp = (await Service.App.InDb(db => db.TopUps.AsNoTracking().SingleAsync())).Id;
+        using (var provider = Service.Provider.CreateClient())
+        {
+            (await provider.PostAsync($"/payments/charges/{topUp}/void", content: null)).EnsureSuccessStatusCode();
+        }
+
+        hold.Release();                                      // no time has passed: the provider's answer counts
+
+        (await TopUpService.Accepted(await charging))["state"]!.GetValue<string>().ShouldBe("failed");
         await IsSettled("failed", 0);
     }
 
