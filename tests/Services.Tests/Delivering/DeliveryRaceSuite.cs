@@ -70,6 +70,38 @@ public abstract class DeliveryRaceSuite(Func<Task<TestDatabase>> create) : IAsyn
         (await Notifier.Attempts(work.Id)).ShouldBeEmpty();
     }
 
+    /// <summary>Sent again meanwhile, and under way again: the state is the same, the number is not.</summary>
+    [SkippableFact]
+    public async Task An_outcome_of_an_attempt_before_changes_nothing()
+    {
+        var work = await Taken();
+        await Notifier.App.InDb(db => db.Deliveries.Where(d => d.Id == work.Id).ExecuteUpdateAsync(set => set.SetProperty(d => d.Attempt, 2)));
+
+        (await Record(work, Fine)).ShouldBeFalse();
+
+        var delivery = await Notifier.Delivery(work.Id);
+        (delivery.State, delivery.Attempt).ShouldBe((DeliveryState.Delivering, 2));
+        (await Notifier.Attempts(work.Id)).ShouldBeEmpty();
+    }
+
+    [SkippableTheory]
+    [InlineData(1)]     // before its time
+    [InlineData(2)]     // of another attempt
+    public async Task A_wake_up_that_is_not_for_now_changes_nothing(int attempt)
+    {
+        var id = await Waiting();
+        var later = TimeProvider.System.GetUtcNow().UtcDateTime.AddMinutes(1);
+        await Notifier.App.InDb(db => db.Deliveries.Where(d => d.Id == id).ExecuteUpdateAsync(set => set.SetProperty(d => d.NextAttemptAt, later)));
+
+        await Notifier.InScope(async services =>
+        {
+            await services.GetRequiredService<Attempting>().Run(new WakeDelivery(id, attempt), CancellationToken.None);
+            return true;
+        });
+
+        (await Notifier.Delivery(id)).State.ShouldBe(DeliveryState.Pending, "otherwise it would be held, as its endpoint is");
+    }
+
     [SkippableFact]
     public async Task An_attempt_whose_replica_was_lost_counts_as_failed_and_the_next_one_follows_at_once()
     {
