@@ -20,13 +20,13 @@ internal sealed class BrokerLink(IBusControl bus, TimeProvider time)
     /// <summary>Tries to reach the broker.</summary>
     public async Task<bool> IsUp(CancellationToken cancellationToken)
     {
-        if (!IsHealthy)
-            return false;
-
         using var patience = new CancellationTokenSource(Patience, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, patience.Token);
         try
         {
+            if (!IsHealthy)
+                return false;
+
             // Waited for here as well: a transport that lost its connection at a bad moment may never come back to this one.
             var endpoint = await bus.GetSendEndpoint(Nowhere).WaitAsync(either.Token).ConfigureAwait(false);
             await endpoint.Send(Delivery.Placeholder, new Turnstile(), either.Token).WaitAsync(either.Token).ConfigureAwait(false);

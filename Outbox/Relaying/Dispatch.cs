@@ -123,8 +123,8 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
             if (delivery.HasTimedOut && Volatile.Read(ref _lastConfirmed) > delivery.StartedAt)
                 outcome = outcome with { Kind = OutcomeKind.Unanswered };
 
-            // Only one that breaks the channel alone, while the broker is there, is to blame for it.
-            else if (delivery is { IsAlone: true, IsFaulted: true })
+            // Only one that breaks the channel alone, or is not answered alone, while the broker is there, is to blame for it.
+            else if (delivery is { IsAlone: true, IsFaulted: true } or { IsAlone: true, HasTimedOut: true })
             {
                 _ = Judge(delivery, outcome);
                 return;
@@ -153,7 +153,7 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
         {
             delivery = new Delivery(message, alone, this, time);
         }
-        catch (System.Text.Json.JsonException exception)
+        catch (Exception exception)                        // what is stored cannot be read
         {
             Finish(message, new Outcome(OutcomeKind.Refused, exception));
             return;
@@ -170,7 +170,15 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
     }
 
     private async Task Judge(Delivery delivery, Outcome outcome)
-        => Finish(delivery, await IsToBlame().ConfigureAwait(false) ? outcome with { Kind = OutcomeKind.Refused, BreaksChannel = true } : outcome);
+    {
+        var isToBlame = await IsToBlame().ConfigureAwait(false);
+        Finish(delivery, (isToBlame, delivery.HasTimedOut) switch
+        {
+            (false, _) => outcome,
+            (true, true) => outcome with { Kind = OutcomeKind.Unanswered },
+            (true, false) => outcome with { Kind = OutcomeKind.Refused, BreaksChannel = true },
+        });
+    }
 
     private void Finish(Delivery delivery, Outcome outcome)
     {

@@ -121,6 +121,8 @@ internal sealed class Relay(
             Rest();
 
         var up = await link.IsUp(cancellationToken).ConfigureAwait(false);
+        if (up && !_brokerReported && dispatch.Break is { } broken and not SendWithheldException)
+            logger.Interrupted(broken);
         ReportBroker(up);
         if (!up)
         {

@@ -36,6 +36,9 @@ internal static partial class RelayLog
     [LoggerMessage(1214, LogLevel.Information, "The broker can be reached again, after {Outage}.")]
     public static partial void BrokerBack(this ILogger logger, TimeSpan outage);
 
+    [LoggerMessage(1215, LogLevel.Warning, "Sends were expected to be answered and were interrupted; the broker can be reached, and what was on its way is sent again, one at a time.")]
+    public static partial void Interrupted(this ILogger logger, Exception cause);
+
     [LoggerMessage(1221, LogLevel.Warning, "{Count} messages were expected to be confirmed and were not ({Outcome}), {MessageId} to {Destination} among them; they are tried again.")]
     public static partial void NotSent(this ILogger logger, int count, Guid messageId, string destination, OutcomeKind outcome, Exception? exception);
 

@@ -202,6 +202,64 @@ public abstract class RelaySuite : RelayingShop
         (await Received.WaitForCount(2)).Select(m => m.Number).ShouldBe([1, 2]);
     }
 
+    // A queue without a majority, for example. Once it has been on its way when something broke, it goes alone.
+    [SkippableFact]
+    public async Task A_message_that_is_never_answered_holds_up_its_own_key_only()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await ShopHost.StartAsync(database, o =>
+        {
+            o.Bus = bus => bus.AddHandler(async (OrderPlaced message) => Received.Add(message));
+            o.Outbox = outbox => outbox.Options.MessageDeliveryTimeout = TimeSpan.FromSeconds(1);
+        });
+        var silence = new Silence();
+        var bus = host.Services.GetRequiredService<IBus>();
+        bus.ConnectSendObserver(silence);
+        bus.ConnectPublishObserver(silence);
+
+        await Publish(host, 1);
+        await silence.Unanswered.WaitForCount(2);
+        await Publish(host, 2);
+
+        (await Received.WaitForCount(1, Eventually.Limit * 2)).ShouldHaveSingleItem().Number.ShouldBe(2);
+        silence.End();
+    }
+
+    /// <summary>The first message that it sees is never answered, however often it is sent.</summary>
+    private sealed class Silence : ISendObserver, IPublishObserver
+    {
+        private readonly TaskCompletionSource _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly Lock _gate = new();
+        private Guid? _first;
+
+        public SignalLog<Guid> Unanswered { get; } = new();
+
+        public void End() => _end.TrySetResult();
+
+        Task ISendObserver.PreSend<T>(SendContext<T> context) => Hang(context.MessageId);
+
+        Task IPublishObserver.PrePublish<T>(PublishContext<T> context) => Hang(context.MessageId);
+
+        Task ISendObserver.PostSend<T>(SendContext<T> context) => Task.CompletedTask;
+
+        Task ISendObserver.SendFault<T>(SendContext<T> context, Exception exception) => Task.CompletedTask;
+
+        Task IPublishObserver.PostPublish<T>(PublishContext<T> context) => Task.CompletedTask;
+
+        Task IPublishObserver.PublishFault<T>(PublishContext<T> context, Exception exception) => Task.CompletedTask;
+
+        private Task Hang(Guid? messageId)
+        {
+            lock (_gate)
+            {
+                if (messageId is not { } id || (_first ??= id) != id)
+                    return Task.CompletedTask;
+                Unanswered.Add(id);
+                return _end.Task;
+            }
+        }
+    }
+
     private static Action<IEntityFrameworkOutboxConfigurator> Keep(TimeSpan window) => o =>
     {
         o.Options.KeepDelivered = window;
