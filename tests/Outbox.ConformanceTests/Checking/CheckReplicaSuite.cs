@@ -134,3 +134,8 @@ public sealed class PostgresCheckReplicaTests : CheckReplicaSuite
 {
     protected override Task<TestDatabase> NewDatabase() => TestDatabase.PostgresAsync();
 }
+
+public sealed class SqlServerCheckReplicaTests : CheckReplicaSuite
+{
+    protected override Task<TestDatabase> NewDatabase() => TestDatabase.SqlServerAsync();
+}

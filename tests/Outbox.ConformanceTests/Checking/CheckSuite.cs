@@ -250,3 +250,8 @@ public sealed class PostgresCheckTests : CheckSuite
 {
     protected override Task<TestDatabase> NewDatabase() => TestDatabase.PostgresAsync();
 }
+
+public sealed class SqlServerCheckTests : CheckSuite
+{
+    protected override Task<TestDatabase> NewDatabase() => TestDatabase.SqlServerAsync();
+}

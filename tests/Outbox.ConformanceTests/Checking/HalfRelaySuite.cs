@@ -118,3 +118,8 @@ public sealed class PostgresHalfRelayTests : HalfRelaySuite
 {
     protected override Task<TestDatabase> NewDatabase() => TestDatabase.PostgresAsync();
 }
+
+public sealed class SqlServerHalfRelayTests : HalfRelaySuite
+{
+    protected override Task<TestDatabase> NewDatabase() => TestDatabase.SqlServerAsync();
+}

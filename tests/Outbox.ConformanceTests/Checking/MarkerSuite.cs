@@ -224,3 +224,8 @@ public sealed class PostgresMarkerTests : MarkerSuite
 {
     protected override Task<TestDatabase> NewDatabase() => TestDatabase.PostgresAsync();
 }
+
+public sealed class SqlServerMarkerTests : MarkerSuite
+{
+    protected override Task<TestDatabase> NewDatabase() => TestDatabase.SqlServerAsync();
+}

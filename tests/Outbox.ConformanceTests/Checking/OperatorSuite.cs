@@ -145,3 +145,8 @@ public sealed class PostgresOperatorTests : OperatorSuite
 {
     protected override Task<TestDatabase> NewDatabase() => TestDatabase.PostgresAsync();
 }
+
+public sealed class SqlServerOperatorTests : OperatorSuite
+{
+    protected override Task<TestDatabase> NewDatabase() => TestDatabase.SqlServerAsync();
+}

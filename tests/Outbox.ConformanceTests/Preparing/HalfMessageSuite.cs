@@ -229,3 +229,8 @@ public sealed class PostgresHalfMessageTests : HalfMessageSuite
 {
     protected override Task<TestDatabase> NewDatabase() => TestDatabase.PostgresAsync();
 }
+
+public sealed class SqlServerHalfMessageTests : HalfMessageSuite
+{
+    protected override Task<TestDatabase> NewDatabase() => TestDatabase.SqlServerAsync();
+}

@@ -228,3 +228,8 @@ public sealed class PostgresJoinedDecisionTests : JoinedDecisionSuite
 {
     protected override Task<TestDatabase> NewDatabase() => TestDatabase.PostgresAsync();
 }
+
+public sealed class SqlServerJoinedDecisionTests : JoinedDecisionSuite
+{
+    protected override Task<TestDatabase> NewDatabase() => TestDatabase.SqlServerAsync();
+}

@@ -162,3 +162,5 @@ public abstract class InboxSchedulingTests(Func<Task<TestDatabase>> create) : In
 public sealed class SqliteInboxSchedulingTests() : InboxSchedulingTests(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class PostgresInboxSchedulingTests() : InboxSchedulingTests(TestDatabase.PostgresAsync);
+
+public sealed class SqlServerInboxSchedulingTests() : InboxSchedulingTests(TestDatabase.SqlServerAsync);

@@ -263,3 +263,8 @@ public sealed class PostgresSchedulingTests : SchedulingSuite
         await received.WaitFor(m => m.Number == 1);
     }
 }
+
+public sealed class SqlServerSchedulingTests : SchedulingSuite
+{
+    protected override Task<TestDatabase> NewDatabase() => TestDatabase.SqlServerAsync();
+}
