@@ -14,6 +14,10 @@ namespace ServiceDefaults;
 internal sealed class MigrateAtStart(DbContext db, TimeProvider time, string name) : IStartStep
 {
     private const int SqlServerDuplicateDatabase = 1801;
+    private const int SqlServerModelInUse = 1807;
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     // Any number that nobody else takes for an advisory lock in the same database.
     private const long PostgresTurn = 0x4F7574626F78;
@@ -56,18 +60,24 @@ internal sealed class MigrateAtStart(DbContext db, TimeProvider time, string nam
     private async Task CreateMissing(CancellationToken cancellationToken)
     {
         var creator = db.GetService<IRelationalDatabaseCreator>();
-        if (await creator.ExistsAsync(cancellationToken))
+        var started = time.GetTimestamp();
+        while (!await creator.ExistsAsync(cancellationToken))
         {
-            return;
-        }
-
-        try
-        {
-            await creator.CreateAsync(cancellationToken);
-        }
-        catch (DbException exception) when (ExistsByNow(exception))
-        {
-            // The other replica was faster.
+            try
+            {
+                await creator.CreateAsync(cancellationToken);
+                return;
+            }
+            catch (DbException exception) when (ExistsByNow(exception))
+            {
+                // The other replica was faster.
+                return;
+            }
+            catch (SqlException exception) when (exception.Number == SqlServerModelInUse && time.GetElapsedTime(started) < Patience)
+            {
+                // SQL Server makes one database at a time, and another service is making its own.
+                await Task.Delay(Pause, time, cancellationToken);
+            }
         }
     }
 
