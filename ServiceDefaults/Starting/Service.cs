@@ -13,7 +13,7 @@ public static class Service
     /// <param name="port">Where it listens on this machine's loopback, unless configuration names addresses.</param>
     /// <param name="add">Adds the service's modules.</param>
     /// <param name="map">Maps their endpoints.</param>
-    /// <returns>The exit code: 0 after a graceful stop, 1 when the service could not start.</returns>
+    /// <returns>The exit code: 0 after a graceful stop, 1 when the service could not start, or ended itself to be started again.</returns>
     public static async Task<int> Run(
         string[] args, int port, Action<WebApplicationBuilder> add, Action<WebApplication> map)
     {
@@ -31,8 +31,9 @@ public static class Service
             map(app);
 
             await Prepare(app);
+            var watch = app.Services.GetService<DeadConnectionWatch>();
             await app.RunAsync();
-            return 0;
+            return watch is { HasEndedIt: true } ? 1 : 0;
         }
         catch (Exception exception) when (Explain(exception) is { } line)
         {
