@@ -4,14 +4,21 @@ namespace Outbox;
 public sealed class CheckBackContext
 {
     /// <summary>The message id, the same as <see cref="IHalfMessage.MessageId"/> in the replica that prepared it.</summary>
-    public Guid MessageId { get; internal set; }
+    public Guid MessageId { get; private set; }
 
     /// <summary>When it was prepared (UTC).</summary>
-    public DateTime PreparedAt { get; internal set; }
+    public DateTime PreparedAt { get; private set; }
 
     /// <summary>How many check-backs have answered <see cref="CheckBackAnswer.Unknown"/> before this one.</summary>
-    public int UnknownAnswers { get; internal set; }
+    public int UnknownAnswers { get; private set; }
 
     /// <summary>Until when the absence of any trace of the local work may be taken for its roll-back (UTC).</summary>
-    internal DateTime AbsenceCountsUntil { get; set; } = DateTime.MaxValue;
+    internal DateTime AbsenceCountsUntil { get; private set; } = DateTime.MaxValue;
+
+    /// <summary>From now on it is about this message.</summary>
+    internal void Be(OutboxMessage row, TimeSpan decisionRetention)
+    {
+        (MessageId, PreparedAt, UnknownAnswers) = (row.MessageId, row.CreatedAt, row.Attempts);
+        AbsenceCountsUntil = row.CreatedAt + decisionRetention;
+    }
 }

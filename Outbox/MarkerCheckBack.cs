@@ -45,6 +45,21 @@ public sealed class MarkerCheckBack<TOtherDbContext>(TOtherDbContext other, Chec
         };
     }
 
+    /// <summary>An operator's roll-back closes the door like a check: work that comes later fails on the key.</summary>
+    /// <exception cref="InvalidOperationException">The work was done already: the message has to be committed.</exception>
+    public async Task OperatorDecided(object message, CheckBackAnswer decision, CancellationToken cancellationToken)
+    {
+        if (decision != CheckBackAnswer.RolledBack)
+            return;
+
+        await Fence(cancellationToken).ConfigureAwait(false);
+        if (await Markers.AnyAsync(m => m.MessageId == context.MessageId && m.Done, cancellationToken).ConfigureAwait(false))
+        {
+            throw new InvalidOperationException(
+                $"Half message {context.MessageId} cannot be rolled back: its local work was expected not to be done, and is marked as done in {typeof(TOtherDbContext).Name}. Commit it.");
+        }
+    }
+
     async Task IMarkers.Forget(IReadOnlyCollection<Guid> messageIds, CancellationToken cancellationToken)
         => await Markers.Where(m => messageIds.Contains(m.MessageId)).ExecuteDeleteAsync(cancellationToken).ConfigureAwait(false);
 

@@ -32,9 +32,7 @@ internal sealed class CheckRun(OutboxRegistration registration, OutboxStore stor
         Finding? finding = null;
         try
         {
-            var context = scope.ServiceProvider.GetRequiredService<CheckBackContext>();
-            (context.MessageId, context.PreparedAt, context.UnknownAnswers) = (row.MessageId, row.CreatedAt, row.Attempts);
-            context.AbsenceCountsUntil = row.CreatedAt + registration.Options.DecisionRetention;
+            scope.ServiceProvider.GetRequiredService<CheckBackContext>().Be(row, registration.Options.DecisionRetention);
 
             var answer = await Ask(scope.ServiceProvider, checkBack, row, task => asking = task, stopping).ConfigureAwait(false);
             if (answer == CheckBackAnswer.Unknown)

@@ -1,5 +1,6 @@
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Outbox.Databases;
 using Outbox.Preparing;
 
@@ -88,7 +89,11 @@ internal sealed class HalfMessages<TDbContext>(
 
         // Only a decision that may be the first one changes business rows; one that comes second must not do it again.
         if (row.State == OutboxMessageState.Prepared && registration.Options.CheckBacks.For(row.MessageType) is { } checkBack)
+        {
+            services.ServiceProvider.GetRequiredService<CheckBackContext>().Be(row, registration.Options.DecisionRetention);
             await checkBack.Tell(services.ServiceProvider, row, decision, cancellationToken).ConfigureAwait(false);
+        }
+
         interceptor.Of(dbContext, registration, _table).Want(new Decision(row.SequenceNumber, row.MessageId, isCommit, by, HowDecided));
         await dbContext.SaveChangesAsync(cancellationToken).ConfigureAwait(false);
     }

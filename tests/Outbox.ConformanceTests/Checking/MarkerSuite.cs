@@ -45,6 +45,35 @@ public abstract class MarkerSuite
         await Should.ThrowAsync<HalfMessageDecidedException>(() => half.CommitAsync());
     }
 
+    [SkippableFact]
+    public async Task Work_that_comes_after_an_operators_roll_back_loses_on_the_key_and_saves_nothing()
+    {
+        await using var set = await Start();
+        var prepared = await set.Host.Prepare(1);
+
+        await set.Operator(halves => halves.Rollback(prepared.SequenceNumber, "ada"));
+
+        (await set.Host.Row()).State.ShouldBe(OutboxMessageState.RolledBack);
+        await Should.ThrowAsync<DbUpdateException>(() => set.Work(prepared, db => db.SaveChangesAsync()));
+        (await set.Pallets()).ShouldBe(0);
+    }
+
+    [SkippableFact]
+    public async Task Work_that_was_done_cannot_be_rolled_back_by_an_operator()
+    {
+        await using var set = await Start();
+        var prepared = await set.Host.Prepare(1);
+        await set.Work(prepared, db => db.SaveChangesAsync());
+
+        var refused = await Should.ThrowAsync<InvalidOperationException>(
+            () => set.Operator(halves => halves.Rollback(prepared.SequenceNumber, "ada")));
+
+        refused.Message.ShouldContain(prepared.MessageId.ToString());
+        (await set.Host.Row()).State.ShouldBe(OutboxMessageState.Prepared);
+        await set.Operator(halves => halves.Commit(prepared.SequenceNumber, "ada"));
+        (await set.Host.Row()).State.ShouldBe(OutboxMessageState.Pending);
+    }
+
     [SkippableTheory]
     [InlineData(true, OutboxMessageState.Pending)]
     [InlineData(false, OutboxMessageState.RolledBack)]
@@ -159,6 +188,12 @@ public abstract class MarkerSuite
             await save(db);
         });
 
+        public async Task Operator(Func<IHalfMessages<ShopDb>, Task> decide)
+        {
+            await using var scope = Host.Shop.Services.CreateAsyncScope();
+            await decide(scope.ServiceProvider.GetRequiredService<IHalfMessages<ShopDb>>());
+        }
+
         public async Task<int> Pallets()
         {
             var count = 0;
@@ -193,7 +228,8 @@ public abstract class MarkerSuite
         public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
             DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
         {
-            if (command.CommandText.Contains("ON CONFLICT", StringComparison.Ordinal))
+            if (command.CommandText.Contains("INSERT INTO", StringComparison.Ordinal)
+                && (command.CommandText.Contains("ON CONFLICT", StringComparison.Ordinal) || command.CommandText.Contains("BEGIN CATCH", StringComparison.Ordinal)))
                 fencing.Set();
             return ValueTask.FromResult(result);
         }

@@ -85,7 +85,9 @@ public abstract class OperatorTopUpTests(Func<Task<TestDatabase>> create) : IAsy
         storing.Release();
 
         (await charging).StatusCode.ShouldBe(HttpStatusCode.ServiceUnavailable);
-        (await Service.State((await Rows()).ShouldHaveSingleItem().Id.ToString())).ShouldBe(state);
+        var topUp = (await Rows()).ShouldHaveSingleItem();
+        topUp.MessageId.ShouldBe((await Service.Messages()).ShouldHaveSingleItem().MessageId);
+        (await Service.State(topUp.Id.ToString())).ShouldBe(state);
         (await Service.Taken()).ShouldBe(0);
     }
 
