@@ -15,7 +15,6 @@ public sealed class WebhookClient : IDisposable
     public const int MaxAnswer = 16 * 1024;
 
     private const int MaxAnswerHeaders = 16;   // kilobytes
-    private const int MostPerServer = 64;
     private static readonly MediaTypeHeaderValue Json = new("application/json");
 
     private readonly HttpMessageInvoker http;
@@ -41,7 +40,7 @@ public sealed class WebhookClient : IDisposable
             AutomaticDecompression = DecompressionMethods.None,
             ActivityHeadersPropagator = null,   // the event's own trace is told, not this process's
             MaxResponseHeadersLength = MaxAnswerHeaders,
-            MaxConnectionsPerServer = MostPerServer,
+            EnableMultipleHttp2Connections = true,   // receivers behind one host wait for none of each other; the calls are counted before
             ConnectTimeout = timeout,   // a connection is made for whoever comes first, and would outlive who asked for it
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),
             PooledConnectionLifetime = TimeSpan.FromMinutes(2),
