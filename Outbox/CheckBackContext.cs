@@ -15,8 +15,8 @@ public sealed class CheckBackContext
     /// <summary>Until when the absence of any trace of the local work may be taken for its roll-back (UTC).</summary>
     internal DateTime AbsenceCountsUntil { get; private set; } = DateTime.MaxValue;
 
-    /// <summary>From now on it is about this message.</summary>
-    internal void Be(OutboxMessage row, TimeSpan decisionRetention)
+    /// <summary>Takes everything from the message's row.</summary>
+    internal void ReadFrom(OutboxMessage row, TimeSpan decisionRetention)
     {
         (MessageId, PreparedAt, UnknownAnswers) = (row.MessageId, row.CreatedAt, row.Attempts);
         AbsenceCountsUntil = row.CreatedAt + decisionRetention;

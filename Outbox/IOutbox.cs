@@ -91,7 +91,7 @@ public interface IOutbox<TDbContext> : IPublishEndpoint, ISendEndpointProvider
     /// <param name="message">The message. It is what will be published: nothing of it can be changed afterwards.</param>
     /// <param name="cancellationToken">Gives up; the message may be stored all the same, and is then checked back.</param>
     /// <returns>What commits the message or rolls it back.</returns>
-    /// <exception cref="InvalidOperationException">The DbContext has a transaction open.</exception>
+    /// <exception cref="InvalidOperationException">The DbContext has a transaction open; or the type's publish configuration sets a time to live or a delay.</exception>
     /// <exception cref="ConfigurationException">The type has no check-back.</exception>
     Task<IHalfMessage> Prepare<TMessage>(TMessage message, CancellationToken cancellationToken = default)
         where TMessage : class;

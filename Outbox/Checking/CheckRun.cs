@@ -32,7 +32,7 @@ internal sealed class CheckRun(OutboxRegistration registration, OutboxStore stor
         Finding? finding = null;
         try
         {
-            scope.ServiceProvider.GetRequiredService<CheckBackContext>().Be(row, registration.Options.DecisionRetention);
+            scope.ServiceProvider.GetRequiredService<CheckBackContext>().ReadFrom(row, registration.Options.DecisionRetention);
 
             var answer = await Ask(scope.ServiceProvider, checkBack, row, task => asking = task, stopping).ConfigureAwait(false);
             if (answer == CheckBackAnswer.Unknown)

@@ -7,7 +7,8 @@ namespace Outbox.Checking;
 
 /// <summary>
 /// Forgets decisions that are older than <see cref="OutboxOptions.DecisionRetention"/>, in small batches found by their index;
-/// the markers of the local work, where there are any, right before. One replica does it: the owner of the first partition.
+/// the markers of the local work, where there are any, right before. One replica does it: the owner of the first partition. What it
+/// has no check-back for may have markers that another replica could delete, and is remembered for twice the time.
 /// </summary>
 internal sealed class DecisionCleanUp(OutboxRegistration registration, OutboxStore store, TimeProvider time, ILogger logger)
 {
@@ -29,36 +30,39 @@ internal sealed class DecisionCleanUp(OutboxRegistration registration, OutboxSto
     /// <returns>How many decisions were forgotten.</returns>
     public async Task<int> RunOnce(CancellationToken cancellationToken)
     {
-        var (total, found, forgotten) = (0, 0, 0);
+        // Types whose markers cannot be deleted now keep no other waiting.
+        var (total, found, kept) = (0, 0, new List<string>());
         do
         {
-            (found, forgotten) = await Batch(cancellationToken).ConfigureAwait(false);
+            (found, var forgotten) = await Batch(kept, cancellationToken).ConfigureAwait(false);
             total += forgotten;
         }
-        while (found == BatchSize && forgotten > 0);
+        while (found == BatchSize);
         if (total > 0)
             logger.DecisionsForgotten(total, registration.DbContextType.Name);
         return total;
     }
 
-    private async Task<(int Found, int Forgotten)> Batch(CancellationToken cancellationToken)
+    private async Task<(int Found, int Forgotten)> Batch(List<string> kept, CancellationToken cancellationToken)
     {
         var before = time.GetUtcNow().UtcDateTime - registration.Options.DecisionRetention;
         var scope = store.Open(out var dbContext);
         await using (scope.ConfigureAwait(false))
         {
             var rows = await dbContext.Set<OutboxMessage>()
-                .Where(m => (int)m.State >= FirstDecided && m.ClosedAt <= before)
+                .Where(m => (int)m.State >= FirstDecided && m.ClosedAt <= before && !kept.Contains(m.MessageType))
                 .OrderBy(m => m.ClosedAt)
                 .Take(BatchSize)
-                .Select(m => new { m.SequenceNumber, m.MessageId, m.MessageType })
+                .Select(m => new Decided(m.SequenceNumber, m.MessageId, m.MessageType, m.ClosedAt!.Value))
                 .ToListAsync(cancellationToken).ConfigureAwait(false);
 
             var gone = new List<long>();
-            foreach (var ofType in rows.GroupBy(r => registration.Options.CheckBacks.For(r.MessageType)))
+            foreach (var ofType in rows.GroupBy(r => r.MessageType, StringComparer.Ordinal))
             {
-                if (await ForgetMarkers(scope.ServiceProvider, ofType.Key, [.. ofType.Select(r => r.MessageId)], cancellationToken).ConfigureAwait(false))
-                    gone.AddRange(ofType.Select(r => r.SequenceNumber));
+                var free = await Free(scope.ServiceProvider, ofType.Key, [.. ofType], before, cancellationToken).ConfigureAwait(false);
+                gone.AddRange(free.Select(r => r.SequenceNumber));
+                if (free.Count < ofType.Count())
+                    kept.Add(ofType.Key);
             }
 
             if (gone.Count == 0)
@@ -69,21 +73,26 @@ internal sealed class DecisionCleanUp(OutboxRegistration registration, OutboxSto
         }
     }
 
-    /// <summary>Markers first: a decision that is forgotten could not tell any more that its marker may go.</summary>
-    private async Task<bool> ForgetMarkers(IServiceProvider services, CheckBack? checkBack, IReadOnlyCollection<Guid> messageIds, CancellationToken cancellationToken)
+    /// <summary>Those that can go. Markers first: a decision that is forgotten could not tell any more that its marker may go.</summary>
+    private async Task<IReadOnlyCollection<Decided>> Free(
+        IServiceProvider services, string messageType, IReadOnlyCollection<Decided> rows, DateTime before, CancellationToken cancellationToken)
     {
+        if (registration.Options.CheckBacks.For(messageType) is not { } checkBack)
+            return [.. rows.Where(r => r.ClosedAt <= before - registration.Options.DecisionRetention)];
         try
         {
-            if (checkBack?.Checker(services) is IMarkers markers)
-                await markers.Forget(messageIds, cancellationToken).ConfigureAwait(false);
-            return true;
+            if (checkBack.Checker(services) is IMarkers markers)
+                await markers.Forget([.. rows.Select(r => r.MessageId)], cancellationToken).ConfigureAwait(false);
+            return rows;
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
-            logger.MarkersNotForgotten(checkBack!.MessageType.Name, exception);
-            return false;
+            logger.MarkersNotForgotten(checkBack.MessageType.Name, exception);
+            return [];
         }
     }
+
+    private sealed record Decided(long SequenceNumber, Guid MessageId, string MessageType, DateTime ClosedAt);
 }
 
 /// <summary>Markers of the local work that can be forgotten once the outbox has decided.</summary>

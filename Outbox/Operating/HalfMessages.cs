@@ -13,6 +13,7 @@ internal sealed class HalfMessages<TDbContext>(
     where TDbContext : DbContext
 {
     private const string HowDecided = "operator";
+    private const string HowDecidedAlone = "operator; the check-back was not told";
 
     private readonly DecisionTable _table = new(store, time);
 
@@ -46,11 +47,11 @@ internal sealed class HalfMessages<TDbContext>(
             HalfHistory.Read(row.History));
     }
 
-    public Task Commit(long sequenceNumber, string by, CancellationToken cancellationToken = default)
-        => Decide(sequenceNumber, CheckBackAnswer.Committed, by, cancellationToken);
+    public Task Commit(long sequenceNumber, string by, bool tellCheckBack = true, CancellationToken cancellationToken = default)
+        => Decide(sequenceNumber, CheckBackAnswer.Committed, by, tellCheckBack, cancellationToken);
 
-    public Task Rollback(long sequenceNumber, string by, CancellationToken cancellationToken = default)
-        => Decide(sequenceNumber, CheckBackAnswer.RolledBack, by, cancellationToken);
+    public Task Rollback(long sequenceNumber, string by, bool tellCheckBack = true, CancellationToken cancellationToken = default)
+        => Decide(sequenceNumber, CheckBackAnswer.RolledBack, by, tellCheckBack, cancellationToken);
 
     public async Task<bool> Recheck(long sequenceNumber, string by, CancellationToken cancellationToken = default)
     {
@@ -78,7 +79,7 @@ internal sealed class HalfMessages<TDbContext>(
         }
     }
 
-    private async Task Decide(long sequenceNumber, CheckBackAnswer decision, string by, CancellationToken cancellationToken)
+    private async Task Decide(long sequenceNumber, CheckBackAnswer decision, string by, bool tellCheckBack, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(by);
         var isCommit = decision == CheckBackAnswer.Committed;
@@ -88,15 +89,22 @@ internal sealed class HalfMessages<TDbContext>(
             ?? throw new KeyNotFoundException($"There is no half message {sequenceNumber} in the outbox of {typeof(TDbContext).Name}, or it was decided so long ago that it is forgotten.");
 
         // Only a decision that may be the first one changes business rows; one that comes second must not do it again.
-        if (row.State == OutboxMessageState.Prepared && registration.Options.CheckBacks.For(row.MessageType) is { } checkBack)
+        if (row.State == OutboxMessageState.Prepared && tellCheckBack)
         {
-            services.ServiceProvider.GetRequiredService<CheckBackContext>().Be(row, registration.Options.DecisionRetention);
-            await checkBack.Tell(services.ServiceProvider, row, decision, cancellationToken).ConfigureAwait(false);
+            services.ServiceProvider.GetRequiredService<CheckBackContext>().ReadFrom(row, registration.Options.DecisionRetention);
+            await CheckBackOf(row).Tell(services.ServiceProvider, row, decision, cancellationToken).ConfigureAwait(false);
         }
 
-        interceptor.Of(dbContext, registration, _table).Want(new Decision(row.SequenceNumber, row.MessageId, isCommit, by, HowDecided));
+        interceptor.Of(dbContext, registration, _table)
+            .Want(new Decision(row.SequenceNumber, row.MessageId, isCommit, by, tellCheckBack ? HowDecided : HowDecidedAlone));
         await dbContext.SaveChangesAsync(cancellationToken).ConfigureAwait(false);
     }
+
+    private CheckBack CheckBackOf(OutboxMessage row)
+        => registration.Options.CheckBacks.For(row.MessageType)
+            ?? throw new InvalidOperationException(
+                $"Half message {row.MessageId} was expected to have a check-back to tell of the decision; found none for {row.MessageType.Split(';')[0]} in this process. "
+                + "Decide it in a replica that has one, or without telling it (tellCheckBack: false).");
 
     private static Task<OutboxMessage?> Find(DbContext dbContext, long sequenceNumber, CancellationToken cancellationToken)
         => dbContext.Set<OutboxMessage>().AsNoTracking()

@@ -27,18 +27,25 @@ public interface IHalfMessages<TDbContext>
     /// </summary>
     /// <param name="sequenceNumber">Which one.</param>
     /// <param name="by">Who decides: the name goes into the history.</param>
+    /// <param name="tellCheckBack">
+    /// Whether the check-back is told. Without it (where no replica has the type's check-back any more, or the body cannot be read)
+    /// the decision changes no business row: that is left to you.
+    /// </param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="HalfMessageDecidedException">It was rolled back.</exception>
+    /// <exception cref="InvalidOperationException">This process has no check-back for the type, or the check-back refuses; nothing is decided.</exception>
     /// <exception cref="KeyNotFoundException">There is no half message of this number.</exception>
-    Task Commit(long sequenceNumber, string by, CancellationToken cancellationToken = default);
+    Task Commit(long sequenceNumber, string by, bool tellCheckBack = true, CancellationToken cancellationToken = default);
 
     /// <summary>Rolls a half message back, likewise.</summary>
     /// <param name="sequenceNumber">Which one.</param>
     /// <param name="by">Who decides: the name goes into the history.</param>
+    /// <param name="tellCheckBack">Whether the check-back is told, as with <see cref="Commit"/>.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="HalfMessageDecidedException">It was committed.</exception>
+    /// <exception cref="InvalidOperationException">This process has no check-back for the type, or the check-back refuses; nothing is decided.</exception>
     /// <exception cref="KeyNotFoundException">There is no half message of this number.</exception>
-    Task Rollback(long sequenceNumber, string by, CancellationToken cancellationToken = default);
+    Task Rollback(long sequenceNumber, string by, bool tellCheckBack = true, CancellationToken cancellationToken = default);
 
     /// <summary>Has a half message that is not decided checked back now, with all its check-backs before it.</summary>
     /// <param name="sequenceNumber">Which one.</param>

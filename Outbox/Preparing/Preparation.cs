@@ -43,8 +43,10 @@ internal sealed class Preparation(OutboxRegistration registration, OutboxStore s
     }
 
     /// <summary>Stores a captured message as prepared, at once.</summary>
+    /// <exception cref="InvalidOperationException">It is to be gone by a time, or not to be sent before one, which nobody can promise of a decision.</exception>
     public async Task<IHalfMessage> Store(OutboxMessage row, CheckBackOptions options, CancellationToken cancellationToken)
     {
+        MustBeFreeOfTimes(row);
         var now = time.GetUtcNow().UtcDateTime;
         (row.State, row.DueAt) = (OutboxMessageState.Prepared, now + options.CheckBackDelay);
         row.History = HalfHistory.Line(new HalfMessageEvent(now, Replica, HalfMessageEventKind.Prepared));
@@ -54,7 +56,7 @@ internal sealed class Preparation(OutboxRegistration registration, OutboxStore s
         {
             own.Add(row);
 
-            // When an answer was lost the row may be there: stored twice, it would be checked back and sent twice.
+            // When an answer was lost the row may be there, decided even: stored twice, it would be checked back and sent twice.
             row.SequenceNumber = await own.Database.CreateExecutionStrategy().ExecuteAsync(
                 own,
                 async (_, context, cancel) =>
@@ -65,7 +67,7 @@ internal sealed class Preparation(OutboxRegistration registration, OutboxStore s
                 async (_, context, cancel) =>
                 {
                     var stored = await context.Set<OutboxMessage>()
-                        .Where(m => m.State == OutboxMessageState.Prepared && m.MessageId == row.MessageId)
+                        .Where(m => m.MessageId == row.MessageId && m.History != null)
                         .Select(m => (long?)m.SequenceNumber).FirstOrDefaultAsync(cancel).ConfigureAwait(false);
                     return new Microsoft.EntityFrameworkCore.Storage.ExecutionResult<long>(stored is not null, stored ?? 0);
                 },
@@ -73,6 +75,18 @@ internal sealed class Preparation(OutboxRegistration registration, OutboxStore s
         }
 
         return new HalfMessage(row, this);
+    }
+
+    // Its time would run out while it is not decided, and what was committed would be lost.
+    private static void MustBeFreeOfTimes(OutboxMessage row)
+    {
+        var found = row.ExpiresAt is { } expires ? $"a time to live, until {expires:O}" : row.DueAt is { } due ? $"a delay, until {due:O}" : null;
+        if (found is not null)
+        {
+            throw new InvalidOperationException(
+                $"A half message ({row.MessageType.Split(';')[0]}) is sent when it is committed, whenever that is; found that it was given {found}. "
+                + "Take it out of the type's publish configuration.");
+        }
     }
 
     /// <summary>Decides at once.</summary>

@@ -97,6 +97,8 @@ public class KillingTopUpsTests(ITestOutputHelper output)
             await Should.ThrowAsync<HttpRequestException>(customers.TopUpOnceAsync(user, Amount));
             deployment.CrashPoints[0].IsReached.ShouldBeTrue(point);
             await victim.KillAsync();   // is dead; and is known to be
+            if (point == "after-commit")
+                (await deployment.Books.CountPreparedAsync()).ShouldBe(0, "it died before its decision was saved");
             return;
         }
 

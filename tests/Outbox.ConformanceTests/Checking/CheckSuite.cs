@@ -79,6 +79,21 @@ public abstract class CheckSuite
     }
 
     [SkippableFact]
+    public async Task By_default_the_fifteenth_unknown_leaves_the_message_to_an_operator()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await CheckHost.StartAsync(database);
+        await host.Prepare(1);
+
+        for (var check = 1; check < 15; check++)
+            await host.CheckNext();
+        (await host.Row()).DueAt.ShouldNotBeNull();
+        await host.CheckNext();
+
+        (await host.Row()).ShouldSatisfyAllConditions(r => r.State.ShouldBe(OutboxMessageState.Prepared), r => r.DueAt.ShouldBeNull(), r => r.Attempts.ShouldBe(15));
+    }
+
+    [SkippableFact]
     public async Task No_answer_burns_nothing_however_long_it_lasts_and_is_seen()
     {
         await using var database = await NewDatabase();

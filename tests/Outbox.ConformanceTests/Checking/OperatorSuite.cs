@@ -60,6 +60,28 @@ public abstract class OperatorSuite
             => committed ? host.Operator.Commit(prepared.SequenceNumber, by) : host.Operator.Rollback(prepared.SequenceNumber, by);
     }
 
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_decision_whose_check_back_cannot_be_told_is_refused_until_the_operator_does_without_it(bool unreadable)
+    {
+        await using var database = await NewDatabase();
+        await using var newer = await CheckHost.StartAsync(database);
+        await using var older = await CheckHost.StartAsync(database, o => o.AddCheckBack<PackOrder, PackingCheckBack>());
+        var prepared = await newer.Prepare(1);
+        var host = unreadable ? newer : older;
+        if (unreadable)
+            await host.Shop.Query(db => db.OutboxMessages.ExecuteUpdateAsync(set => set.SetProperty(m => m.Body, "?"u8.ToArray())));
+
+        await Should.ThrowAsync<Exception>(() => host.Operator.Rollback(prepared.SequenceNumber, "ada"));
+        (await host.Row()).State.ShouldBe(OutboxMessageState.Prepared);
+
+        await host.Operator.Rollback(prepared.SequenceNumber, "ada", tellCheckBack: false);
+        (await host.Row()).State.ShouldBe(OutboxMessageState.RolledBack);
+        (await host.Shop.Orders()).ShouldBe(0);
+        (await host.Operator.Show(prepared.SequenceNumber))!.History[^1].Detail!.ShouldContain("not told");
+    }
+
     [SkippableFact]
     public async Task A_recheck_asks_at_once_with_all_checks_before_it()
     {
@@ -120,6 +142,55 @@ public abstract class OperatorSuite
     }
 
     [SkippableFact]
+    public async Task What_this_replica_has_no_check_back_for_is_remembered_for_twice_the_time()
+    {
+        await using var database = await NewDatabase();
+        var time = new ManualTimeProvider();
+        await using var newer = await CheckHost.StartAsync(database, time: time);
+        await newer.Operator.Rollback((await newer.Prepare(1)).SequenceNumber, "ada");
+        await using var older = await CheckHost.StartAsync(database, o => o.AddCheckBack<PackOrder, PackingCheckBack>(), time);
+        var cleanUp = new DecisionCleanUp(older.Registration, older.Shop.Services.GetRequiredService<OutboxStore<ShopDb>>(), time, NullLogger.Instance);
+
+        time.Advance(TimeSpan.FromDays(14) - TimeSpan.FromSeconds(1));
+        (await cleanUp.RunOnce(default)).ShouldBe(0);
+        time.Advance(TimeSpan.FromSeconds(1));
+        (await cleanUp.RunOnce(default)).ShouldBe(1);
+    }
+
+    [SkippableFact]
+    public async Task Decisions_whose_markers_cannot_be_deleted_keep_no_others_from_being_forgotten()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await CheckHost.StartAsync(database, o =>
+        {
+            o.AddCheckBack<OrderPlaced, OutOfReach>();
+            o.AddCheckBack<PackOrder, PackingCheckBack>();
+        });
+        await host.Operator.Rollback((await host.Prepare(1)).SequenceNumber, "ada");
+        await host.Shop.Query(async db =>
+        {
+            // A whole batch of them, before the other.
+            var row = db.Entry(await db.OutboxMessages.AsNoTracking().SingleAsync());
+            for (var more = 0; more < 1000; more++)
+            {
+                var copy = (OutboxMessage)row.CurrentValues.ToObject();
+                copy.SequenceNumber = 0;
+                db.Add(copy);
+            }
+
+            return await db.SaveChangesAsync();
+        });
+        host.Time.Advance(TimeSpan.FromSeconds(1));
+        await host.Shop.InScope(async (_, outbox) => await (await outbox.Prepare(new PackOrder(2))).RollbackAsync());
+        var cleanUp = new DecisionCleanUp(host.Registration, host.Shop.Services.GetRequiredService<OutboxStore<ShopDb>>(), host.Time, NullLogger.Instance);
+
+        host.Time.Advance(TimeSpan.FromDays(7));
+        (await cleanUp.RunOnce(default)).ShouldBe(1);
+
+        (await host.Shop.Rows()).Count.ShouldBe(1001);
+    }
+
+    [SkippableFact]
     public async Task A_dead_half_message_that_is_discarded_leaves_its_decision_behind()
     {
         await using var database = await NewDatabase();
@@ -134,6 +205,14 @@ public abstract class OperatorSuite
         await host.Operator.Commit(prepared.SequenceNumber, "ada");
         await Should.ThrowAsync<HalfMessageDecidedException>(() => host.Operator.Rollback(prepared.SequenceNumber, "ada"));
     }
+}
+
+/// <summary>Keeps its markers in a database that is away.</summary>
+public sealed class OutOfReach : ICheckBack<OrderPlaced>, IMarkers
+{
+    public Task<CheckBackAnswer> Check(OrderPlaced message, CancellationToken cancellationToken) => Task.FromResult(CheckBackAnswer.Unknown);
+
+    Task IMarkers.Forget(IReadOnlyCollection<Guid> messageIds, CancellationToken cancellationToken) => throw new IOException("The database is away.");
 }
 
 public sealed class SqliteOperatorTests : OperatorSuite

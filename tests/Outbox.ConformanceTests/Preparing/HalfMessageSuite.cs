@@ -176,6 +176,34 @@ public abstract class HalfMessageSuite
         (await host.Rows()).Count.ShouldBe(1);
     }
 
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Preparing_what_could_run_out_or_would_be_late_is_refused_before_anything_is_stored(bool expires)
+    {
+        await using var database = await NewDatabase();
+        await using var host = await ShopHost.StartAsync(database, o =>
+        {
+            o.Outbox = outbox => outbox.AddCheckBack<OrderPlaced, NobodyKnows>();
+            o.Transport = bus => bus.UsingInMemory((context, cfg) => cfg.ConfigurePublish(pipe => pipe.UseExecute(c =>
+            {
+                if (expires)
+                    c.TimeToLive = TimeSpan.FromMinutes(1);
+                else
+                    c.Delay = TimeSpan.FromMinutes(1);
+            })));
+            o.WithoutRelay();
+        });
+
+        await host.InScope(async (_, outbox) =>
+        {
+            var refused = await Should.ThrowAsync<InvalidOperationException>(() => outbox.Prepare(new OrderPlaced(1)));
+            refused.Message.ShouldContain(expires ? "a time to live" : "a delay");
+        });
+
+        (await host.Rows()).ShouldBeEmpty();
+    }
+
     [SkippableFact]
     public async Task Preparing_a_type_without_a_check_back_is_refused_before_anything_is_stored()
     {
