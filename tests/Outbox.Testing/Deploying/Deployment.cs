@@ -16,13 +16,15 @@ public sealed class Deployment : IAsyncDisposable
     private readonly PostgresServer _postgres;
     private readonly Dictionary<string, string> _databases;
     private readonly PaymentProvider? _payments;
+    private readonly bool _quorumQueues;
     private readonly string _receiverKey = $"rk_{NewId.NextGuid():N}{NewId.NextGuid():N}";
     private readonly string _encryptionKey = Convert.ToBase64String(RandomNumberGenerator.GetBytes(32));
 
     private Deployment(
-        PostgresServer postgres, RabbitMqVirtualHost broker, Dictionary<string, string> databases, int users, int workers, bool payments)
+        PostgresServer postgres, RabbitMqVirtualHost broker, Dictionary<string, string> databases, int users, int workers, bool payments, bool quorumQueues)
     {
         _postgres = postgres;
+        _quorumQueues = quorumQueues;
         _databases = databases;
         Broker = broker;
         Books = new Books(name => new NpgsqlConnection(databases[name]));
@@ -81,13 +83,14 @@ public sealed class Deployment : IAsyncDisposable
     /// <param name="users">How many replicas of Users.Api.</param>
     /// <param name="workers">How many replicas of Points.Worker, and of Notifications.Worker.</param>
     /// <param name="payments">Whether there is a payment provider to top up with, and crash points on the way to it.</param>
+    /// <param name="quorumQueues">Whether the queues are quorum queues, as in containers.</param>
     public static async Task<Deployment> CreateAsync(
-        PostgresServer postgres, RabbitMqServer broker, int users = 1, int workers = 1, bool payments = false)
+        PostgresServer postgres, RabbitMqServer broker, int users = 1, int workers = 1, bool payments = false, bool quorumQueues = false)
     {
         var databases = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var name in Books.Databases)
             databases[name] = new NpgsqlConnectionStringBuilder(await postgres.CreateDatabaseAsync()) { MaxPoolSize = 40 }.ConnectionString;
-        return new Deployment(postgres, await broker.CreateVirtualHostAsync(), databases, users, workers, payments);
+        return new Deployment(postgres, await broker.CreateVirtualHostAsync(), databases, users, workers, payments, quorumQueues);
     }
 
     /// <summary>Starts what does not run yet, and waits until all can work.</summary>
@@ -143,6 +146,7 @@ public sealed class Deployment : IAsyncDisposable
         {
             ["Database__Provider"] = "Postgres",
             ["ConnectionStrings__RabbitMq"] = Broker.Address.AbsoluteUri,
+            ["RabbitMq__QuorumQueues"] = $"{_quorumQueues}",
             ["Receivers__Default__ApiKey"] = _receiverKey,
             ["Encryption__Key"] = _encryptionKey,
             ["Delivery__AllowedNetworks"] = "127.0.0.0/8",
