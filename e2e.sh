@@ -17,6 +17,7 @@ esac
 export COMPOSE_PATH_SEPARATOR=:
 # A project of its own, so that a compose.yaml that somebody runs by hand is neither touched nor taken down.
 export COMPOSE_PROJECT_NAME=outbox-e2e
+export RABBITMQ_PAGE_PORT=
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 logs=artifacts/e2e
 
@@ -33,8 +34,20 @@ take_down() {
     docker compose logs --no-color --timestamps >"$logs/containers.log" 2>&1
     say "FAILED; what the containers printed: $logs/containers.log"
   fi
-  docker compose down --volumes --remove-orphans --timeout 20 >/dev/null 2>&1
+  said=$(docker compose down --volumes --remove-orphans --timeout 20 2>&1)
+  left=$(left_behind)
+  if [ -n "$left" ]; then
+    say "$said" "LEFT BEHIND:" "$left"
+    [ $code -eq 0 ] && code=1
+  fi
   exit $code
+}
+
+left_behind() {
+  local mine="label=com.docker.compose.project=$COMPOSE_PROJECT_NAME"
+  docker ps --all --filter "$mine" --format 'container {{.Names}}'
+  docker volume ls --filter "$mine" --format 'volume {{.Name}}'
+  docker network ls --filter "$mine" --format 'network {{.Name}}'
 }
 trap take_down EXIT
 trap 'exit 130' INT

@@ -49,7 +49,7 @@ internal sealed class DecisionCleanUp(OutboxRegistration registration, OutboxSto
         var scope = store.Open(out var dbContext);
         await using (scope.ConfigureAwait(false))
         {
-            var rows = await dbContext.Set<OutboxMessage>()
+            var rows = await store.FreeMessages(dbContext)
                 .Where(m => (int)m.State >= FirstDecided && m.ClosedAt <= before && !kept.Contains(m.MessageType))
                 .OrderBy(m => m.ClosedAt)
                 .Take(BatchSize)

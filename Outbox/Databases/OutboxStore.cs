@@ -10,6 +10,11 @@ internal abstract class OutboxStore
     /// <summary>The statements, in the words of this database.</summary>
     public abstract SqlDialect Dialect { get; }
 
+    /// <summary>The messages but for those that another transaction holds, where a read would wait for it.</summary>
+    public IQueryable<OutboxMessage> FreeMessages(DbContext dbContext) => Dialect.PassingLocks.Length == 0
+        ? dbContext.Set<OutboxMessage>()
+        : dbContext.Set<OutboxMessage>().FromSqlRaw(Dialect.FreeMessages);
+
     /// <summary>A DbContext of its own, in a scope of its own.</summary>
     public abstract AsyncServiceScope Open(out DbContext dbContext);
 }

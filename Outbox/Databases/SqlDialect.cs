@@ -57,6 +57,9 @@ internal abstract class SqlDialect(OutboxTables tables)
     /// </summary>
     public virtual string PassingLocks => "";
 
+    /// <summary>Whole messages, where rows that others hold are passed over: EF adds the rest.</summary>
+    public string FreeMessages => $"SELECT * FROM {Tables.Message}{PassingLocks}";
+
     /// <summary>What a connection of the relay runs first; <see langword="null"/> where nothing needs saying.</summary>
     public virtual string? Session => null;
 

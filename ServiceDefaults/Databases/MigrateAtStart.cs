@@ -34,10 +34,9 @@ internal sealed class MigrateAtStart(DbContext db, TimeProvider time, string nam
 
             await (db.Database.IsSqlite() ? MigrateFile(cancellationToken) : MigrateServer(cancellationToken));
         }
-        catch (DbException exception)
+        catch (Exception exception) when (Failure(exception) is { } failure)
         {
-            throw new StartException(
-                $"the database of ConnectionStrings__{name} could not be opened or migrated: {exception.Message}", exception);
+            throw new StartException($"the database of ConnectionStrings__{name} could not be opened or migrated: {failure.Message}", exception);
         }
     }
 
@@ -100,6 +99,10 @@ internal sealed class MigrateAtStart(DbContext db, TimeProvider time, string nam
             throw;
         }
     }
+
+    // EF wraps what it takes for passing.
+    private static DbException? Failure(Exception? exception) =>
+        exception is null ? null : exception as DbException ?? Failure(exception.InnerException);
 
     private static bool ExistsByNow(DbException exception) => exception switch
     {

@@ -45,7 +45,7 @@ internal sealed class ExceptionProblems(ILogger<ExceptionProblems> logger) : IEx
     {
         for (; exception is not null; exception = exception.InnerException)
         {
-            if (exception is DbException { IsTransient: true })
+            if (exception is DbException failure && failure.IsPassing())
             {
                 return true;
             }

@@ -7,7 +7,8 @@ namespace ServiceDefaults;
 
 /// <summary>
 /// <c>/health/live</c> says that the process answers; <c>/health/ready</c> that it can work. A degraded part, such as
-/// the broker being away, still answers 200: requests are served meanwhile.
+/// the broker being away, still answers 200: requests are served meanwhile. <c>/health/started</c> says 200 only from when all
+/// parts have been there once, queues included, and then the same: what is sent before a queue is there does not reach it.
 /// </summary>
 internal static class Health
 {
@@ -20,6 +21,22 @@ internal static class Health
         {
             Predicate = check => check.Tags.Contains(Ready),
             ResponseWriter = Write,
+        });
+
+        var started = false;
+        app.MapHealthChecks("/health/started", new HealthCheckOptions
+        {
+            Predicate = check => check.Tags.Contains(Ready),
+            ResponseWriter = (context, report) =>
+            {
+                started |= report.Status == HealthStatus.Healthy;
+                if (!started)
+                {
+                    context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+                }
+
+                return Write(context, report);
+            },
         });
     }
 

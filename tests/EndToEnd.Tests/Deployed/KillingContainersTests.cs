@@ -43,21 +43,34 @@ public class KillingContainersTests
     public async Task The_API_goes_on_answering_while_the_broker_is_cut_off_and_what_waited_arrives()
     {
         var shop = await DeployedShop.RequireContainersAsync();
-        var crowd = Crowd.Start(shop.Entrances, Users, clients: 4, name: DeployedShop.NewName("cut"));
+        using var customers = new Customers(shop.Entrances);
+        var customer = (await shop.Client.RegisterAsync(DeployedShop.NewName("money"))).Id;
+        var before = await shop.Payments.TotalAsync();
+        var crowd = Crowd.Start(shop.Entrances, Users, name: DeployedShop.NewName("cut"));
         await crowd.ReachAsync(Users / 4);
 
+        List<Guid> waiting = [];
         await shop.Containers.CutOffAsync("rabbitmq", async () =>
         {
+            // Whoever comes now is answered, and their messages lie in the outbox, more and more of them.
             var end = Task.Delay(TimeSpan.FromSeconds(30), TimeProvider.System);
-            await crowd.Finished;
-            await end;
+            for (var round = 0; !end.IsCompleted; round++)
+            {
+                var more = Crowd.Start(shop.Entrances, 20, clients: 4, name: DeployedShop.NewName("meanwhile"));
+                await customers.TopUpAsync(customer, round + 1, DeployedShop.NewName("key"));
+                await more.Finished;
+                more.Unanswered.ShouldBe(0);
+                waiting.AddRange(more.Answered);
+            }
 
-            // The last to be answered waits for its points: its message lies in the outbox.
-            (await shop.Client.FindAccountAsync(crowd.Answered[^1])).ShouldBeNull();
+            await crowd.Finished;
+            foreach (var user in waiting.Where((_, number) => number % 10 == 0))
+                (await shop.Client.FindAccountAsync(user)).ShouldBeNull();
         });
 
         crowd.Unanswered.ShouldBe(0);
-        await shop.SettlesAsync(crowd.Answered);
+        await shop.SettlesAsync([.. crowd.Answered, .. waiting]);
+        await MoneyAgreesAsync(shop, customers, customer, before);
     }
 
     [SkippableFact]
@@ -69,10 +82,12 @@ public class KillingContainersTests
 
         await shop.Containers.ScaleAsync("points-worker", 3);
         await shop.Containers.ScaleAsync("notifications-worker", 3);
-        var consumers = await Eventually.Get(() => ConsumersAsync(shop, "credit-welcome-points"), count => count == 3);
-        consumers.ShouldBe(3);
+        foreach (var queue in (string[])["credit-welcome-points", "accept-points-credited"])
+            await Eventually.Get(() => ConsumersAsync(shop, queue), count => count == 3);
+        var more = Crowd.Start(shop.Entrances, Users, name: DeployedShop.NewName("scaled"));
+        await more.Finished;
         await crowd.Finished;
-        await shop.SettlesAsync(crowd.Answered);
+        await shop.SettlesAsync([.. crowd.Answered, .. more.Answered]);
 
         await shop.Containers.ScaleAsync("points-worker", 1);
         await shop.Containers.ScaleAsync("notifications-worker", 1);

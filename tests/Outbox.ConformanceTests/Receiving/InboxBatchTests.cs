@@ -219,3 +219,5 @@ public abstract class InboxBatchTests(Func<Task<TestDatabase>> create) : InboxSu
 public sealed class SqliteInboxBatchTests() : InboxBatchTests(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class PostgresInboxBatchTests() : InboxBatchTests(TestDatabase.PostgresAsync);
+
+public sealed class SqlServerInboxBatchTests() : InboxBatchTests(TestDatabase.SqlServerAsync);

@@ -4,8 +4,11 @@ using Microsoft.Data.SqlClient;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.SqlServer.TransactSql.ScriptDom;
+using Outbox.Checking;
 using Outbox.Databases;
+using Outbox.Preparing;
 using Outbox.Testing;
 
 namespace Outbox.ConformanceTests.Relaying;
@@ -61,6 +64,31 @@ public sealed class SqlServerWithoutServerTests
         inserts.ShouldAllBe(i => i.Split("VALUES").Length == 2 && !i.Split("VALUES")[1].Contains("),"));
         seen.Text.ShouldNotContain("MERGE");
         seen.Bodies.Select(b => b.GetProperty("message").GetProperty("number").GetInt32()).ShouldBe(Enumerable.Range(1, 7));
+    }
+
+    /// <summary>A row that a business transaction has decided is locked until that ends; the other checks do not wait for it.</summary>
+    [Fact]
+    public async Task The_checks_that_are_due_are_read_past_what_others_hold()
+    {
+        await using var database = TestDatabase.SqlServerNowhere();
+        var seen = new SeenCommands();
+        await using var host = await ShopHost.StartAsync(database, o =>
+        {
+            (o.Start, o.CreateTables) = (false, false);
+            o.DbContext = (services, _) => services.AddDbContext<ShopDb>(options =>
+            {
+                database.Configure(options);
+                options.AddInterceptors(seen, new NoConnection());
+            });
+        });
+        using var rounds = new CheckRounds(
+            host.Services.GetRequiredService<OutboxRegistration<ShopDb>>(), host.Services.GetRequiredService<OutboxStore<ShopDb>>(),
+            host.Services.GetRequiredService<DecisionInterceptor>(), TimeProvider.System, NullLogger.Instance);
+
+        await Should.ThrowAsync<InvalidOperationException>(rounds.RunOnce(default));
+
+        seen.Text.ShouldContain("FROM [OutboxMessage] WITH (READCOMMITTEDLOCK, READPAST)");
+        Errors(seen.Text).ShouldBeEmpty();
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
 using Notifications;
@@ -87,7 +88,7 @@ public abstract class DeliveringSuite(Func<Task<TestDatabase>> create) : IAsyncL
         var request = server.Requests.Values.ShouldHaveSingleItem();
         request.WebhookId.ShouldBe((await Notifier.Delivery(id)).NotificationId.ToString());
         request.Headers["webhook-signature"].ShouldBe(
-            WebhookSignature.Sign(request.WebhookId, long.Parse(request.Headers["webhook-timestamp"]), request.Body, [Notifier.Key, before]));
+            WebhookSignature.Sign(request.WebhookId, long.Parse(request.Headers["webhook-timestamp"], CultureInfo.InvariantCulture), request.Body, [Notifier.Key, before]));
         var stored = await Notifier.App.InDb(db => db.Events.SingleAsync());
         request.Body.ShouldBe(stored.Body);
         request.Headers["traceparent"].ShouldBe(stored.TraceParent);
@@ -152,14 +153,15 @@ public abstract class DeliveringSuite(Func<Task<TestDatabase>> create) : IAsyncL
         }
 
         server.Requests.Count.ShouldBe(0);
+        var resumed = TimeProvider.System.GetUtcNow().UtcDateTime;
         await Notifier.ChangeEndpoint(endpoint, set => set.SetProperty(e => e.State, EndpointState.Active));
 
         await server.Requests.WaitForCount(12);
         await Eventually.Is(async () => await Notifier.App.InDb(db => db.Deliveries.AllAsync(d => d.State == DeliveryState.Delivered)));
         var starts = (await Notifier.App.InDb(db => db.Attempts.Select(a => a.StartedAt).ToListAsync())).Order().ToList();
-        for (var i = 6; i < starts.Count; i++)
+        for (var i = 0; i < starts.Count; i++)
         {
-            (starts[i] - starts[i - 6]).ShouldBeGreaterThan(TimeSpan.FromSeconds(0.9), "never more than its rate in a second");
+            (starts[i] - resumed).ShouldBeGreaterThanOrEqualTo(i * TimeSpan.FromSeconds(0.2), "each has a slot of its own, however late those before it began");
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using FluentValidation;
 using FluentValidation.Results;
+using Microsoft.Data.SqlClient;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using Outbox.Testing;
@@ -25,6 +26,15 @@ public sealed class UnexpectedErrorTests
             new InvalidOperationException("outer", new NpgsqlException("a secret", new TimeoutException())),
             HttpStatusCode.ServiceUnavailable,
             "unavailable");
+
+    [Fact]
+    public async Task A_SQL_Server_that_is_away_is_worth_another_try()
+    {
+        await using var connection = new SqlConnection($"Server=127.0.0.1,{FreePort.Next()};Connect Timeout=1;User Id=sa;Password=a-secret");
+        var refused = await Should.ThrowAsync<SqlException>(() => connection.OpenAsync());
+
+        await Answer(refused, HttpStatusCode.ServiceUnavailable, "unavailable");
+    }
 
     private static async Task<string> Answer(Exception thrown, HttpStatusCode status, string type)
     {

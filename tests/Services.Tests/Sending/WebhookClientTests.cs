@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
@@ -27,7 +28,7 @@ public sealed class WebhookClientTests
         var request = receiver.Requests.Values.ShouldHaveSingleItem();
         request.Body.ShouldBe(Body);
         request.WebhookId.ShouldBe("msg_1");
-        request.Headers["webhook-signature"].ShouldBe(WebhookSignature.Sign("msg_1", long.Parse(request.Headers["webhook-timestamp"]), Body, [Key]));
+        request.Headers["webhook-signature"].ShouldBe(WebhookSignature.Sign("msg_1", long.Parse(request.Headers["webhook-timestamp"], CultureInfo.InvariantCulture), Body, [Key]));
         request.Headers["content-type"].ShouldBe("application/json");
         request.Headers["traceparent"].ShouldBe("00-trace");
         request.Headers["X-Tenant"].ShouldBe("north");

@@ -39,6 +39,23 @@ public sealed class HealthTests : IAsyncLifetime
         health["checks"]!["masstransit-bus"]!.GetValue<string>().ShouldBe("Degraded");
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Has_started_when_its_queues_have_been_there_once(bool broker)
+    {
+        await using var app = new ServiceApp<UsersDb>(database);
+        if (!broker)
+        {
+            app.Settings["ConnectionStrings:RabbitMq"] = "amqp://guest:guest@localhost:1/";
+        }
+
+        using var client = app.CreateClient();
+
+        await Eventually.Holds(async () =>
+            (await client.GetAsync("/health/started")).StatusCode.ShouldBe(broker ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable));
+    }
+
     [Fact]
     public async Task Is_alive_but_not_ready_without_its_database()
     {
