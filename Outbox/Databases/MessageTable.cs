@@ -168,6 +168,10 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
             },
             cancellationToken);
 
+    /// <summary>Whether a statement failed for its own sake: the database is there, and nobody is in the way.</summary>
+    public bool Refuses(DbException exception)
+        => connection.IsOpen && !connection.Dialect.IsAway(exception) && !connection.Dialect.IsContention(exception);
+
     private static void Bind(DbCommand command, Failure failure) => command
         .Add("id", failure.SequenceNumber).Add("seenAttempts", failure.SeenAttempts).Add("seenReturns", failure.SeenReturns)
         .Add("state", (int)failure.State).Add("due", failure.DueAt).Add("holds", failure.Holds)

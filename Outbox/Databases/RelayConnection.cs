@@ -1,3 +1,4 @@
+using System.Data;
 using System.Data.Common;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
@@ -12,6 +13,9 @@ internal sealed class RelayConnection(OutboxStore store, OutboxOptions options) 
     private DbTransaction? _transaction;
 
     public SqlDialect Dialect => store.Dialect;
+
+    /// <summary>Whether there is a connection that works, as far as is known.</summary>
+    public bool IsOpen => _connection is { State: ConnectionState.Open };
 
     /// <summary>Runs a statement.</summary>
     /// <returns>How many rows it changed.</returns>
@@ -39,13 +43,18 @@ internal sealed class RelayConnection(OutboxStore store, OutboxOptions options) 
     {
         var connection = await Open(cancellationToken).ConfigureAwait(false);
         _transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
-        await using (_transaction.ConfigureAwait(false))
+        try
         {
-            await work().ConfigureAwait(false);
-            await _transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+            await using (_transaction.ConfigureAwait(false))
+            {
+                await work().ConfigureAwait(false);
+                await _transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+            }
         }
-
-        _transaction = null;
+        finally
+        {
+            _transaction = null;
+        }
     }
 
     /// <summary>Gives the connection up; the next statement opens another.</summary>

@@ -35,6 +35,9 @@ internal sealed class FailurePolicy(OutboxOptions options)
             attempts, returns, dead ? now : null, ErrorText.Of(outcome.Error));
     }
 
+    /// <summary>How long a row waits whose end the database has refused so many times to take down.</summary>
+    public TimeSpan PauseAfterRefusals(int times) => BackOff.After(times, options.MinRetryDelay, options.MaxRetryDelay);
+
     private bool IsDead(StoredMessage message, Outcome outcome) => outcome.Kind switch
     {
         OutcomeKind.Refused => message.Attempts + 1 >= options.MaxAttempts,

@@ -169,6 +169,7 @@ internal sealed class Relay(
         if (ownership.Leaving.Count > 0)
         {
             window.DropWaiting(ownership.Leaving.Contains);
+            settlement.LetGo(ownership.Leaving);
             foreach (var partition in ownership.Leaving.Except(window.Partitions()).ToList())
                 await ownership.Release(partition, cancellationToken).ConfigureAwait(false);
         }

@@ -48,6 +48,9 @@ internal static partial class RelayLog
     [LoggerMessage(1223, LogLevel.Information, "{Count} messages had expired before they were sent, {MessageId} among them; they are deleted.")]
     public static partial void Expired(this ILogger logger, int count, Guid messageId);
 
+    [LoggerMessage(1224, LogLevel.Error, "The database was expected to take down what became of message {MessageId} ({SequenceNumber}), and refuses it; it is tried again, and the other messages go on meanwhile.")]
+    public static partial void NotTaken(this ILogger logger, Guid messageId, long sequenceNumber, Exception exception);
+
     [LoggerMessage(1231, LogLevel.Critical, "The relay of {DbContext} stops with the application: {Reason}")]
     public static partial void CannotRelay(this ILogger logger, string dbContext, string reason);
 

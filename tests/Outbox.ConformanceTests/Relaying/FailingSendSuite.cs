@@ -1,6 +1,7 @@
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using Outbox.Testing;
 
 namespace Outbox.ConformanceTests.Relaying;
@@ -87,19 +88,125 @@ public abstract class FailingSendSuite : RelayingShop
         (await Received.WaitForCount(2)).Select(m => m.Number).ShouldBe([3, 2]);
         await Eventually.Is(async () => (await host.Rows()).Count == 0);
     }
+
+    [SkippableFact]
+    public async Task A_row_whose_end_the_database_refuses_to_take_down_harms_no_other()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Start(database, o => o.Options.MinRetryDelay = TimeSpan.FromMilliseconds(10), start: false);
+        for (var number = 1; number <= 4; number++)
+            await Publish(host, number);
+        await Change(host, 1, m => m.SetProperty(r => r.Metadata, "{ not json"));
+        await Change(host, 3, m => m.SetProperty(r => r.Metadata, "{ not json"));
+        var rows = await host.Rows();
+        await RefuseUpdates(host, rows[0].SequenceNumber);
+        await RefuseDeletes(host, from: rows[1].SequenceNumber, to: rows[1].SequenceNumber);
+
+        await host.StartAsync();
+
+        await Eventually.Is(async () => await host.Rows() is [{ Attempts: 0 }, { Attempts: 0 }, { Attempts: > 0 }]);
+        await Publish(host, 5);
+        (await Received.WaitForCount(3)).Select(m => m.Number).ShouldBe([2, 4, 5], ignoreOrder: true);
+        await Eventually.Is(async () => (await host.Rows()).Count == 3);
+        Logs.Of(NotTaken).Select(l => l.Text).ShouldBe(
+            [.. rows.Take(2).Select(r => $"The database was expected to take down what became of message {r.MessageId} ({r.SequenceNumber}), and refuses it; it is tried again, and the other messages go on meanwhile.")],
+            ignoreOrder: true);
+        Logs.Of(DatabaseLost).ShouldBeEmpty();
+
+        await Sql(host, AllowUpdates);
+        await AllowDeletes(host);
+        await Eventually.Is(async () => await host.Rows() is [{ Attempts: > 0 }, { Attempts: > 0 }]);
+        Received.Count.ShouldBe(3);
+    }
+
+    // So many that it is no single row's trouble: what could not be taken down must not be sent on and on.
+    [SkippableFact]
+    public async Task A_database_that_refuses_everything_stops_the_relay_until_it_does_not()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Start(database, o => o.PartitionBy<OrderPlaced>(m => m.Number), start: false);
+        await host.InScope(async (db, outbox) =>
+        {
+            for (var number = 1; number <= 150; number++)
+                await outbox.Publish(new OrderPlaced(number));
+            await db.SaveChangesAsync();
+        });
+        await RefuseDeletes(host);
+
+        await host.StartAsync();
+        await Received.WaitForCount(150);
+        await Logs.Lines.WaitFor(l => l.Id == DatabaseLost);
+        await Publish(host, 151);
+        await AllowDeletes(host);
+
+        await Received.WaitForCount(151);
+        await Eventually.Is(async () => (await host.Rows()).Count == 0);
+        Received.Count.ShouldBe(151);
+        Logs.Of(NotTaken).Count().ShouldBe(100);
+    }
+
+    [SkippableFact]
+    public async Task A_failure_is_logged_when_it_first_happens_and_when_the_message_is_dead_and_never_in_between()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Start(database, o => (o.Options.MaxAttempts, o.Options.MinRetryDelay) = (4, TimeSpan.FromMilliseconds(10)), start: false);
+        await Publish(host, 1);
+        await Change(host, 1, m => m.SetProperty(r => r.Metadata, "{ not json"));
+        var row = (await host.Rows()).Single();
+
+        await host.StartAsync();
+        await Eventually.Is(async () => (await host.Rows()).Single().State == OutboxMessageState.Dead);
+        await Logs.Lines.WaitFor(l => l.Id == Died);
+
+        var failed = Logs.Of(NotSent).ShouldHaveSingleItem();
+        failed.Text.ShouldBe($"1 messages were expected to be confirmed and were not (Refused), {row.MessageId} to {row.DestinationAddress} among them; they are tried again.");
+        failed.Exception.ShouldBeOfType<System.Text.Json.JsonException>();
+        var dead = Logs.Of(Died).ShouldHaveSingleItem();
+        dead.Text.ShouldBe($"1 messages are dead, {row.MessageId} to {row.DestinationAddress} among them, after 4 attempts; an operator can requeue or discard them.");
+        dead.Exception.ShouldBeOfType<System.Text.Json.JsonException>();
+        Logs.Lines.Values.Where(l => l.Level > LogLevel.Information).ShouldBe([failed, dead]);
+    }
+
+    private const int DatabaseLost = 1211;
+    private const int NotSent = 1221;
+    private const int Died = 1222;
+    private const int NotTaken = 1224;
+
+    /// <summary>Makes the database refuse to change the row.</summary>
+    protected abstract Task RefuseUpdates(ShopHost host, long number);
+
+    protected abstract string AllowUpdates { get; }
 }
 
 public sealed class SqliteFailingSendTests : FailingSendSuite
 {
     protected override Task<TestDatabase> NewDatabase() => Task.FromResult(TestDatabase.Sqlite());
+
+    protected override Task RefuseUpdates(ShopHost host, long number) => Sql(
+        host, $"CREATE TRIGGER refuse BEFORE UPDATE ON OutboxMessage WHEN OLD.SequenceNumber = {number} BEGIN SELECT RAISE(ABORT, 'refused'); END");
+
+    protected override string AllowUpdates => "DROP TRIGGER refuse";
 }
 
 public sealed class PostgresFailingSendTests : FailingSendSuite
 {
     protected override Task<TestDatabase> NewDatabase() => TestDatabase.PostgresAsync();
+
+    protected override async Task RefuseUpdates(ShopHost host, long number)
+    {
+        await Sql(host, "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'refused'; END $$");
+        await Sql(host, $"""CREATE TRIGGER refuse BEFORE UPDATE ON "OutboxMessage" FOR EACH ROW WHEN (OLD."SequenceNumber" = {number}) EXECUTE FUNCTION refuse()""");
+    }
+
+    protected override string AllowUpdates => """DROP TRIGGER refuse ON "OutboxMessage" """;
 }
 
 public sealed class SqlServerFailingSendTests : FailingSendSuite
 {
     protected override Task<TestDatabase> NewDatabase() => TestDatabase.SqlServerAsync();
+
+    protected override Task RefuseUpdates(ShopHost host, long number) => Sql(
+        host, $"CREATE TRIGGER refuse ON OutboxMessage AFTER UPDATE AS IF EXISTS (SELECT 1 FROM deleted WHERE SequenceNumber = {number}) THROW 50000, 'refused', 1");
+
+    protected override string AllowUpdates => "DROP TRIGGER refuse";
 }

@@ -146,6 +146,71 @@ public abstract class LeaseSuite : IAsyncLifetime
     }
 
     [SkippableFact]
+    public async Task In_every_order_of_one_replicas_beat_claim_and_release_and_anothers_watch_eviction_and_claim_the_owner_is_the_one_who_was_told()
+    {
+        foreach (var order in Orders(mine: 3, theirs: 3))
+        {
+            var (me, other) = (NewId.NextGuid(), NewId.NextGuid());
+            await Mine.Table.Join(me, default);
+            await Theirs.Table.Join(other, default);
+            var (alive, beats, seen, owner) = (true, 0L, 0L, (Guid?)null);
+            var mine = new Queue<Func<Task>>([Beat, Claim, Release]);
+            var theirs = new Queue<Func<Task>>([Watch, Evict, ClaimToo]);
+
+            foreach (var isMine in order)
+            {
+                await (isMine ? mine : theirs).Dequeue()();
+                (await Mine.Table.List(default))[0].ShouldBe(owner, string.Join(' ', order));
+            }
+
+            await Mine.Table.Leave(me, default);
+            await Theirs.Table.Leave(other, default);
+
+            async Task Beat()
+            {
+                (await Mine.Table.Beat(me, default)).ShouldBe(alive);
+                beats++;
+            }
+
+            async Task Claim()
+            {
+                if (!alive && owner is null)
+                    await Should.ThrowAsync<System.Data.Common.DbException>(() => Mine.Table.Claim(me, 0, default));
+                else
+                    (await Mine.Table.Claim(me, 0, default)).ShouldBe(owner is null);
+                owner ??= alive ? me : null;
+            }
+
+            async Task Release()
+            {
+                await Mine.Table.Release(me, 0, default);
+                owner = owner == me ? null : owner;
+            }
+
+            async Task Watch() => seen = (await Theirs.Table.Watch(default))[me];
+
+            async Task Evict()
+            {
+                (await Theirs.Table.Evict(me, seen, default)).ShouldBe(seen == beats);
+                alive = seen != beats;
+                owner = owner == me && !alive ? null : owner;
+            }
+
+            async Task ClaimToo()
+            {
+                (await Theirs.Table.Claim(other, 0, default)).ShouldBe(owner is null);
+                owner ??= other;
+            }
+        }
+
+        static IEnumerable<List<bool>> Orders(int mine, int theirs)
+            => mine + theirs == 0
+                ? [[]]
+                : (mine > 0 ? Orders(mine - 1, theirs).Select(rest => (List<bool>)[true, .. rest]) : [])
+                    .Concat(theirs > 0 ? Orders(mine, theirs - 1).Select(rest => (List<bool>)[false, .. rest]) : []);
+    }
+
+    [SkippableFact]
     public async Task The_partitions_are_created_once_whoever_comes_first()
     {
         await Task.WhenAll(Mine.Table.Create(4, default), Theirs.Table.Create(4, default));
@@ -168,6 +233,29 @@ public abstract class LeaseSuite : IAsyncLifetime
         ownership.IsComplete.ShouldBeTrue();
         ownership.Active.Count.ShouldBe(2);
         ownership.Leaving.Concat(ownership.Active).Order().ShouldBe([0, 1, 2, 3]);
+    }
+
+    [SkippableFact]
+    public async Task A_release_whose_answer_was_lost_is_found_and_what_waits_of_the_partition_is_not_this_replicas_any_more()
+    {
+        var ownership = new Ownership(Mine.Table, new OutboxRegistration<ShopDb>(new OutboxOptions { PartitionCount = 4 }));
+        var term = new Term(_me, leaseTime: null, new Beat(TimeProvider.System), TimeProvider.System);
+        await ownership.Share(term, [_me], default);
+        (await ownership.Claim(default)).ShouldBeFalse();
+        await ownership.Share(term, [_me, _other], default);
+        var leaving = ownership.Leaving[0];
+        await Mine.Table.Release(_me, leaving, default);
+        await Theirs.Table.Claim(_other, leaving, default);
+        ownership.Doubt();
+
+        ownership.Owns(leaving).ShouldBeTrue();
+        (await ownership.Claim(default)).ShouldBeTrue();
+
+        ownership.Owns(leaving).ShouldBeFalse();
+        ownership.Leaving.ShouldHaveSingleItem().ShouldNotBe(leaving);
+        ownership.IsComplete.ShouldBeTrue();
+        (await ownership.Claim(default)).ShouldBeFalse();
+        (await Mine.Table.List(default))[leaving].ShouldBe(_other);
     }
 
     [SkippableFact]

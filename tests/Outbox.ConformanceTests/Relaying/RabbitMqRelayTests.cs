@@ -9,6 +9,7 @@ namespace Outbox.ConformanceTests.Relaying;
 public sealed class RabbitMqRelayTests
 {
     private readonly SignalLog<OrderPlaced> _received = new();
+    private readonly RecordedLogs _logs = new();
 
     [SkippableFact]
     public async Task A_message_published_before_any_queue_exists_is_delivered_after_it_appears()
@@ -46,6 +47,9 @@ public sealed class RabbitMqRelayTests
         await Eventually.Is(async () => (await producer.Rows()) is [{ State: OutboxMessageState.Dead }]);
         (await producer.Rows()).Single().Attempts.ShouldBe(2);
         await Eventually.Is(() => _received.Values.Select(m => m.Number).Distinct().Count() == 39);
+        _logs.Of(NotSent).ShouldHaveSingleItem().Text.ShouldContain("(Refused)");
+        _logs.Of(Died).ShouldHaveSingleItem().Text.ShouldContain("after 2 attempts");
+        _logs.Of(BrokerLost).ShouldBeEmpty();
     }
 
     [SkippableFact]
@@ -83,6 +87,9 @@ public sealed class RabbitMqRelayTests
 
         await Eventually.Is(() => _received.Values.Select(m => m.Number).Distinct().Count() == number + 1, Eventually.Limit * 2);
         await Eventually.Is(async () => (await producer.Rows()).Count == 0);
+        _logs.Of(BrokerLost).ShouldHaveSingleItem().Text.ShouldBe("The broker was expected to be reachable and is not; messages stay in the outbox until it is.");
+        _logs.Of(BrokerBack).ShouldHaveSingleItem();
+        _logs.Of(NotSent).ShouldBeEmpty();
     }
 
     [SkippableFact]
@@ -211,6 +218,11 @@ public sealed class RabbitMqRelayTests
         await Eventually.Is(async () => (await producer.Rows()).Count == 0);
     }
 
+    private const int BrokerLost = 1213;
+    private const int BrokerBack = 1214;
+    private const int NotSent = 1221;
+    private const int Died = 1222;
+
     private static void Quick(IEntityFrameworkOutboxConfigurator outbox)
     {
         outbox.PartitionBy<OrderPlaced>(m => m.Number);
@@ -223,10 +235,10 @@ public sealed class RabbitMqRelayTests
         await db.SaveChangesAsync();
     });
 
-    private static Task<ShopHost> Start(TestDatabase database, Uri broker, Action<IEntityFrameworkOutboxConfigurator> outbox, bool start = true)
+    private Task<ShopHost> Start(TestDatabase database, Uri broker, Action<IEntityFrameworkOutboxConfigurator> outbox, bool start = true)
         => ShopHost.StartAsync(database, o =>
         {
-            (o.Outbox, o.Start) = (outbox, start);
+            (o.Outbox, o.Start, o.Services) = (outbox, start, _logs.Record);
             o.Transport = bus => bus.UsingRabbitMq((context, cfg) =>
             {
                 cfg.Host(broker);

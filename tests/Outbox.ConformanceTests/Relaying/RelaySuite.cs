@@ -222,6 +222,9 @@ public abstract class RelaySuite : RelayingShop
         await Publish(host, 2);
 
         (await Received.WaitForCount(1, Eventually.Limit * 2)).ShouldHaveSingleItem().Number.ShouldBe(2);
+        await silence.Unanswered.WaitForCount(3, Eventually.Limit * 2);
+        var row = await Eventually.Get(host.Rows, rows => rows.Count == 1);
+        (row[0].State, row[0].Attempts).ShouldBe((OutboxMessageState.Pending, 0));
         silence.End();
     }
 

@@ -11,15 +11,18 @@ public abstract class RelayingShop
 
     protected abstract Task<TestDatabase> NewDatabase();
 
-    protected async Task<ShopHost> Start(TestDatabase database, Action<IEntityFrameworkOutboxConfigurator>? outbox = null, bool start = true)
-    {
-        var host = await ShopHost.StartAsync(database, o =>
+    /// <summary>What every host logs that was started by <see cref="Start"/>.</summary>
+    protected RecordedLogs Logs { get; } = new();
+
+    protected Task<ShopHost> Start(
+        TestDatabase database, Action<IEntityFrameworkOutboxConfigurator>? outbox = null, bool start = true, Action<ShopHostOptions>? more = null)
+        => ShopHost.StartAsync(database, o =>
         {
             (o.Outbox, o.Start) = (outbox, start);
             o.Bus = bus => bus.AddHandler(async (OrderPlaced message) => Received.Add(message));
+            o.Services = Logs.Record;
+            more?.Invoke(o);
         });
-        return host;
-    }
 
     protected static Task Publish(ShopHost host, int number, string? customer = null) => host.InScope(async (db, outbox) =>
     {
@@ -34,4 +37,15 @@ public abstract class RelayingShop
             var number = await db.OutboxMessages.OrderBy(m => m.SequenceNumber).Select(m => m.SequenceNumber).Skip(place - 1).FirstAsync();
             await db.OutboxMessages.Where(m => m.SequenceNumber == number).ExecuteUpdateAsync(set);
         });
+
+    protected static Task Sql(ShopHost host, string sql) => host.InScope((db, _) => db.Database.ExecuteSqlRawAsync(sql));
+
+    /// <summary>Makes the database refuse to delete any message that is there now.</summary>
+    protected static async Task RefuseDeletes(ShopHost host, long from = 0, long to = long.MaxValue)
+    {
+        await Sql(host, """CREATE TABLE "Receipt" ("Message" bigint NOT NULL REFERENCES "OutboxMessage" ("SequenceNumber"))""");
+        await Sql(host, $"""INSERT INTO "Receipt" SELECT "SequenceNumber" FROM "OutboxMessage" WHERE "SequenceNumber" BETWEEN {from} AND {to}""");
+    }
+
+    protected static Task AllowDeletes(ShopHost host) => Sql(host, """DROP TABLE "Receipt" """);
 }

@@ -8,26 +8,6 @@ public sealed class SqliteRelayTests : RelaySuite
     protected override Task<TestDatabase> NewDatabase() => Task.FromResult(TestDatabase.Sqlite());
 
     [Fact]
-    public async Task A_failure_that_the_database_refuses_to_note_keeps_nothing_else_from_being_written()
-    {
-        await using var database = await NewDatabase();
-        await using var host = await Start(database, o => o.Options.MinRetryDelay = TimeSpan.FromMilliseconds(10), start: false);
-        for (var number = 1; number <= 3; number++)
-            await Publish(host, number);
-        await Change(host, 1, m => m.SetProperty(r => r.Metadata, "{ not json"));
-        await Change(host, 2, m => m.SetProperty(r => r.Metadata, "{ not json"));
-        var refused = (await host.Rows())[0].SequenceNumber;
-        await Sql(host, $"CREATE TRIGGER refuse BEFORE UPDATE ON OutboxMessage WHEN OLD.SequenceNumber = {refused} BEGIN SELECT RAISE(ABORT, 'refused'); END");
-
-        await host.StartAsync();
-
-        await Received.WaitFor(m => m.Number == 3);
-        await Eventually.Is(async () => await host.Rows() is [{ Attempts: 0 }, { Attempts: > 0 }]);
-        await Sql(host, "DROP TRIGGER refuse");
-        await Eventually.Is(async () => (await host.Rows())[0].Attempts > 0);
-    }
-
-    [Fact]
     public async Task The_start_up_redelivery_is_made_up_for_when_its_statement_failed()
     {
         await using var database = await NewDatabase();
@@ -59,6 +39,4 @@ public sealed class SqliteRelayTests : RelaySuite
         await Publish(second, 3);
         (await Received.WaitForCount(3)).Select(m => m.Number).ShouldBe([1, 2, 3]);
     }
-
-    private static Task Sql(ShopHost host, string sql) => host.InScope((db, _) => db.Database.ExecuteSqlRawAsync(sql));
 }
