@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Outbox.Relaying;
 
 namespace Outbox.Telemetry;
 
@@ -22,12 +23,13 @@ internal sealed class OutboxMetrics<TDbContext> : IHostedService, IDisposable
     private readonly Meter _meter;
     private readonly KeyValuePair<string, object?> _context = new("db_context", typeof(TDbContext).Name);
     private readonly CancellationTokenSource _stopping = new();
+    private readonly Outage _outage;
     private OutboxStatistics? _last;
     private Task _renewal = Task.CompletedTask;
 
     public OutboxMetrics(IOutboxStatistics<TDbContext> statistics, TimeProvider time, ILogger<OutboxMetrics<TDbContext>> logger, IMeterFactory? meters = null)
     {
-        (_statistics, _time, _logger) = (statistics, time, logger);
+        (_statistics, _time, _logger, _outage) = (statistics, time, logger, new Outage(time));
         _meter = meters?.Create("Outbox") ?? new Meter("Outbox");
         _meter.CreateObservableGauge("outbox.messages", Counts, "{message}", "Messages in the outbox, by state.");
         _meter.CreateObservableGauge("outbox.backlog.age", () => Age(s => s.OldestReadyAt), "s", "The age of the oldest message that could be sent now.");
@@ -78,6 +80,7 @@ internal sealed class OutboxMetrics<TDbContext> : IHostedService, IDisposable
             try
             {
                 _last = await Task.Run(() => _statistics.Get(_stopping.Token), _stopping.Token).ConfigureAwait(false);
+                _outage.Ended();
             }
             catch (Exception) when (_stopping.IsCancellationRequested)
             {
@@ -87,7 +90,8 @@ internal sealed class OutboxMetrics<TDbContext> : IHostedService, IDisposable
             {
                 // A database that is away makes the gauges disappear, which is what an alert should see.
                 _last = null;
-                _logger.StatisticsFailed(typeof(TDbContext).Name, exception);
+                if (_outage.Begin())
+                    _logger.StatisticsFailed(typeof(TDbContext).Name, exception);
             }
         }
     }
