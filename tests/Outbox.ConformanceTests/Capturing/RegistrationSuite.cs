@@ -120,7 +120,7 @@ public abstract class RegistrationSuite
         await using var host = await Host(database, o => o.DbContext = (services, d) => services.AddDbContext<ShopDb>(options =>
         {
             d.Configure(options);
-            options.ReplaceService<IExecutionStrategyFactory, RetryOnceFactory>();
+            options.ReplaceService<IExecutionStrategyFactory, RetryOnce>();
         }));
 
         await host.InScope(async (db, outbox) =>
@@ -271,16 +271,6 @@ public abstract class RegistrationSuite
             });
             modelBuilder.AddOutboxStateEntity(replica => replica.ToTable("outbox_replica"), lease => lease.ToTable("outbox_lease"));
         }
-    }
-
-    private sealed class RetryOnceFactory(ExecutionStrategyDependencies dependencies) : IExecutionStrategyFactory
-    {
-        public IExecutionStrategy Create() => new RetryOnce(dependencies);
-    }
-
-    private sealed class RetryOnce(ExecutionStrategyDependencies dependencies) : ExecutionStrategy(dependencies, 1, TimeSpan.Zero)
-    {
-        protected override bool ShouldRetryOn(Exception exception) => exception is TimeoutException;
     }
 }
 
