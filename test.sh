@@ -33,6 +33,7 @@ install_missing() {
   local missing=() root=()
   has_postgres || missing+=(postgresql)
   has_rabbitmq || missing+=(rabbitmq-server)
+  has curl || missing+=(curl)
   [ ${#missing[@]} -eq 0 ] && return
 
   say "Missing for the tests: ${missing[*]}"
