@@ -16,7 +16,7 @@ namespace ServiceDefaults;
 /// <param name="application">Ended when nothing else helps.</param>
 /// <param name="time">The clock.</param>
 /// <param name="logger">Told why.</param>
-public sealed class DeadConnectionWatch(
+internal sealed class DeadConnectionWatch(
     Func<BusHealthResult> health, IHostApplicationLifetime application, TimeProvider time, ILogger<DeadConnectionWatch> logger) : BackgroundService
 {
     /// <summary>How long a closed connection may be offered; a live bus replaces it within moments.</summary>
