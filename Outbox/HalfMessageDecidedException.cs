@@ -7,7 +7,8 @@ namespace Outbox;
 /// <remarks>
 /// The decision stays wanted for the DbContext's next save, so that no repetition saves without it. After making good what
 /// was done (a refund), ask for what was decided (<see cref="IHalfMessage.Rollback"/> after a lost commit) and save; or
-/// dispose of the half message first.
+/// dispose of the half message first. A transaction begun by the DbContext, or a <c>TransactionScope</c>, cannot be committed after it;
+/// who gave the DbContext a <c>DbTransaction</c> of its own (<c>UseTransaction</c>) must roll that back.
 /// </remarks>
 public sealed class HalfMessageDecidedException : Exception
 {

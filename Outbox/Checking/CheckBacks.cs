@@ -95,5 +95,8 @@ internal sealed class CheckBack<TMessage, TChecker>(OutboxOptions defaults, Acti
     public override Task Tell(IServiceProvider services, OutboxMessage row, CheckBackAnswer decision, CancellationToken cancellationToken)
         => ((ICheckBack<TMessage>)services.GetRequiredService<TChecker>()).OperatorDecided(Message(services, row), decision, cancellationToken);
 
-    private static TMessage Message(IServiceProvider services, OutboxMessage row) => services.GetRequiredService<MessageReader>().Read<TMessage>(row);
+    // Markers go by the message's id: one whose body cannot be read is answered for as well.
+    private static TMessage Message(IServiceProvider services, OutboxMessage row) => typeof(TChecker).IsAssignableTo(typeof(IMarkers))
+        ? null!
+        : services.GetRequiredService<MessageReader>().Read<TMessage>(row);
 }

@@ -21,7 +21,10 @@ internal sealed class CheckRun(OutboxRegistration registration, OutboxStore stor
     private readonly DecisionTable _table = new(store, time);
 
     /// <summary>Runs the check, unless the message was decided or checked meanwhile.</summary>
-    /// <returns>What still runs although nobody waits for it any more: a checker that does not heed its cancellation.</returns>
+    /// <returns>
+    /// What still runs although nobody waits for it any more: a checker that does not heed its cancellation. After
+    /// <see cref="CheckBackOptions.MaxCheckBackInterval"/> that is given up, too, and the message can be asked about again.
+    /// </returns>
     public async Task<Task> Run(CheckBack checkBack, long id, CancellationToken stopping)
     {
         if (await Load(id, stopping).ConfigureAwait(false) is not { State: OutboxMessageState.Prepared, DueAt: { } due } row || due > Now)
@@ -59,13 +62,14 @@ internal sealed class CheckRun(OutboxRegistration registration, OutboxStore stor
             await ended.ConfigureAwait(false);
         if (finding is not null)
             await Note(row, finding, stopping).ConfigureAwait(false);
-        return ended;
+        return ended.IsCompleted ? ended : GivenUp(ended, checkBack.Options.MaxCheckBackInterval);
     }
 
     /// <summary>Writes into a row that this replica has nobody to ask. Its due time stays: another replica may have.</summary>
     public Task NoteStranger(OutboxMessage row, CancellationToken cancellationToken)
     {
-        var error = $"Replica {registration.Replica} has no check-back for {row.MessageType.Split(';')[0]}.";
+        // The event names the replica. The text does not, or two replicas would write it in turns.
+        var error = $"A replica has no check-back for {row.MessageType.Split(';')[0]}.";
         return row.LastError == error
             ? Task.CompletedTask
             : Note(row, new Finding(row.Attempts, row.Returns, row.DueAt, error, Event(HalfMessageEventKind.NoAnswer, error)), cancellationToken);
@@ -169,6 +173,18 @@ internal sealed class CheckRun(OutboxRegistration registration, OutboxStore stor
         {
             // Noted already, unless it came after the time-out, when the time-out was.
             logger.CheckEnded(exception);
+        }
+    }
+
+    private async Task GivenUp(Task ended, TimeSpan patience)
+    {
+        try
+        {
+            await ended.WaitAsync(patience, time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // It keeps its scope for as long as it works.
         }
     }
 

@@ -79,10 +79,14 @@ internal sealed class DecisionCleanUp(OutboxRegistration registration, OutboxSto
     {
         if (registration.Options.CheckBacks.For(messageType) is not { } checkBack)
             return [.. rows.Where(r => r.ClosedAt <= before - registration.Options.DecisionRetention)];
+
+        // No longer than a check: a database that does not answer keeps the checks waiting meanwhile.
+        using var limit = new CancellationTokenSource(checkBack.Options.CheckTimeout, time);
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
             if (checkBack.Checker(services) is IMarkers markers)
-                await markers.Forget([.. rows.Select(r => r.MessageId)], cancellationToken).ConfigureAwait(false);
+                await markers.Forget([.. rows.Select(r => r.MessageId)], ending.Token).ConfigureAwait(false);
             return rows;
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)

@@ -95,9 +95,16 @@ internal sealed class HalfMessages<TDbContext>(
             await CheckBackOf(row).Tell(services.ServiceProvider, row, decision, cancellationToken).ConfigureAwait(false);
         }
 
-        interceptor.Of(dbContext, registration, _table)
-            .Want(new Decision(row.SequenceNumber, row.MessageId, isCommit, by, tellCheckBack ? HowDecided : HowDecidedAlone));
-        await dbContext.SaveChangesAsync(cancellationToken).ConfigureAwait(false);
+        var wanted = new Decision(row.SequenceNumber, row.MessageId, isCommit, by, tellCheckBack ? HowDecided : HowDecidedAlone);
+        interceptor.Of(dbContext, registration, _table).Want(wanted);
+        try
+        {
+            await dbContext.SaveChangesAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (HalfMessageDecidedException before) when (wanted.AgreesWith(before.Found))
+        {
+            // So it is decided; and what the check-back changed for it was saved by whoever was first.
+        }
     }
 
     private CheckBack CheckBackOf(OutboxMessage row)

@@ -11,14 +11,18 @@ internal sealed record Decision(long SequenceNumber, Guid MessageId, bool IsComm
     /// <summary>What is written into the history.</summary>
     public HalfMessageEvent Event(DateTime now) => new(now, By, IsCommit ? HalfMessageEventKind.Committed : HalfMessageEventKind.RolledBack, How);
 
-    /// <summary>The row was not prepared any more: passes when this very decision was made before.</summary>
+    /// <summary>Whether a row that is not prepared any more says that this very decision was made.</summary>
     /// <param name="found">What the row says; <see langword="null"/> when it is gone.</param>
-    /// <exception cref="HalfMessageDecidedException">The opposite was decided, or nothing is known any more.</exception>
+    public bool AgreesWith(OutboxMessageState? found) => IsCommit
+        ? found is not (null or OutboxMessageState.RolledBack or OutboxMessageState.Prepared)
+        : found is OutboxMessageState.RolledBack;
+
+    /// <summary>The row was not prepared any more: passes when its producer says what was decided before.</summary>
+    /// <remarks>A check-back or an operator that comes second brings changes that the first one has saved already.</remarks>
+    /// <exception cref="HalfMessageDecidedException">The opposite was decided, or nothing is known any more; or nobody but the producer decides the same.</exception>
     public void MustAgreeWith(OutboxMessageState? found)
     {
-        var wasCommit = found is not (null or OutboxMessageState.RolledBack or OutboxMessageState.Prepared);
-        var wasRollback = found is OutboxMessageState.RolledBack;
-        if (IsCommit ? !wasCommit : !wasRollback)
+        if (!AgreesWith(found) || How is not null)
             throw new HalfMessageDecidedException(MessageId, found, IsCommit ? "committed" : "rolled back");
     }
 }

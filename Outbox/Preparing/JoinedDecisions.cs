@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Transactions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Storage;
 using Outbox.Databases;
@@ -176,6 +177,8 @@ internal sealed class JoinedDecisions(OutboxRegistration registration, DecisionT
     {
         if (dbContext.Database.CurrentTransaction is { } transaction)
             _refused = (transaction.GetDbTransaction(), exception);
+        else
+            (dbContext.Database.GetEnlistedTransaction() ?? Transaction.Current)?.Rollback(exception);
     }
 
     private void Made(DbContext dbContext)

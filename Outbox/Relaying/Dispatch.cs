@@ -104,6 +104,9 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
         }
     }
 
+    /// <summary>Nothing is on its way: what the transport still holds of what was, it is told to let go of.</summary>
+    public Task LetGo() => sender.LetGo();
+
     /// <summary>Gives up whatever is still on its way.</summary>
     public void GiveUpAll()
     {

@@ -91,6 +91,7 @@ internal sealed class Relay(
             await Task.Delay(StopStep, time, cancellationToken).ConfigureAwait(false);
         }
 
+        await dispatch.LetGo().ConfigureAwait(false);
         try
         {
             await settlement.Write(cancellationToken).ConfigureAwait(false);
@@ -117,6 +118,7 @@ internal sealed class Relay(
         // is interrupted goes back to those that wait, and is forgotten with them.
         if (window.InFlight > 0 || dispatch.IsSettling)
             return false;
+        await dispatch.LetGo().ConfigureAwait(false);
         if (term is not { IsOver: false })
             Rest();
 

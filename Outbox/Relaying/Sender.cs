@@ -11,6 +11,8 @@ internal sealed class Sender : IDisposable
     private readonly PublishedTypes _publishedTypes = new();
     private readonly KnownEndpoints _known;
     private readonly ConnectHandle[] _observers;
+    private CancellationTokenSource _held = new();
+    private int _underway;
 
     public Sender(IBus bus, TimeProvider time)
     {
@@ -22,10 +24,36 @@ internal sealed class Sender : IDisposable
     /// <summary>Sends a message and brings its delivery to an end. Never throws.</summary>
     /// <remarks>
     /// A transport does not always end what it was told to give up: not while it makes a channel, nor when its client has lost a
-    /// confirmation. So it is not told, which would cost more than the send itself: whoever gives a delivery up ends it, and what
-    /// is left behind here may not begin any more, and ends unseen.
+    /// confirmation. So whoever gives a delivery up ends it, and what is left behind here may not begin any more, and ends unseen.
+    /// One token for all: one for each would cost more than the send itself.
     /// </remarks>
     public async Task Send(Delivery delivery)
+    {
+        Interlocked.Increment(ref _underway);
+        try
+        {
+            await SendToEnd(delivery).ConfigureAwait(false);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _underway);
+        }
+    }
+
+    /// <summary>
+    /// Has the transport let go of sends that were left behind. It replaces no broken connection while it still waits for one of them,
+    /// and nobody could reach the broker any more.
+    /// </summary>
+    public async Task LetGo()
+    {
+        if (Volatile.Read(ref _underway) == 0)
+            return;
+        var held = Interlocked.Exchange(ref _held, new CancellationTokenSource());
+        await held.CancelAsync().ConfigureAwait(false);
+        held.Dispose();
+    }
+
+    private async Task SendToEnd(Delivery delivery)
     {
         ISendEndpoint endpoint;
         try
@@ -40,7 +68,7 @@ internal sealed class Sender : IDisposable
 
         try
         {
-            await endpoint.Send(Delivery.Placeholder, delivery, CancellationToken.None).ConfigureAwait(false);
+            await endpoint.Send(Delivery.Placeholder, delivery, _held.Token).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
@@ -55,6 +83,7 @@ internal sealed class Sender : IDisposable
     {
         foreach (var observer in _observers)
             observer.Dispose();
+        _held.Dispose();
     }
 
     private ValueTask<ISendEndpoint> EndpointOf(Delivery delivery)

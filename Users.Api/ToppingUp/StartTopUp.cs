@@ -69,7 +69,7 @@ internal static class StartTopUpEndpoint
             // has decided it: nothing was asked of the provider, and nothing will be.
             try
             {
-                await half.RollbackAsync(cancellationToken);
+                await half.RollbackAsync(CancellationToken.None);
             }
             catch (HalfMessageDecidedException decided)
             {

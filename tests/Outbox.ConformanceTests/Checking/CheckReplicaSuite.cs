@@ -72,6 +72,32 @@ public abstract class CheckReplicaSuite
     }
 
     [SkippableFact]
+    public async Task Two_replicas_that_find_the_same_at_once_change_the_business_rows_once()
+    {
+        await using var database = await NewDatabase();
+        var time = new ManualTimeProvider();
+        await using var first = await CheckHost.StartAsync(database, time: time);
+        await using var second = await CheckHost.StartAsync(database, time: time);
+        var both = new Barrier();
+        foreach (var (replica, number) in new[] { (first, 1), (second, 2) })
+        {
+            replica.Answers.To = async (_, db, _) =>
+            {
+                await both.Arrive();
+                db.Add(new Order { Number = number });
+                return CheckBackAnswer.Committed;
+            };
+        }
+
+        await first.Prepare(1);
+        time.Advance(TimeSpan.FromSeconds(7));
+        await Task.WhenAll(first.Check(), second.Check());
+
+        (await first.Row()).State.ShouldBe(OutboxMessageState.Pending);
+        (await first.Shop.Orders()).ShouldBe(1);
+    }
+
+    [SkippableFact]
     public async Task A_replica_without_a_checker_says_so_and_passes_the_check_on()
     {
         await using var database = await NewDatabase();

@@ -59,6 +59,21 @@ public abstract class MarkerSuite
     }
 
     [SkippableFact]
+    public async Task A_message_whose_body_cannot_be_read_is_answered_for_all_the_same()
+    {
+        await using var set = await Start();
+        var (checkedBack, operated) = (await set.Host.Prepare(1), await set.Host.Prepare(2));
+        await set.Host.Shop.Query(db => db.OutboxMessages.ExecuteUpdateAsync(s => s.SetProperty(m => m.Body, "?"u8.ToArray())));
+
+        await set.Operator(halves => halves.Rollback(operated.SequenceNumber, "ada"));
+        await set.Host.CheckNext();
+
+        (await set.Host.Shop.Rows()).ShouldAllBe(r => r.State == OutboxMessageState.RolledBack);
+        foreach (var late in new[] { checkedBack, operated })
+            await Should.ThrowAsync<DbUpdateException>(() => set.Work(late, db => db.SaveChangesAsync()));
+    }
+
+    [SkippableFact]
     public async Task Work_that_was_done_cannot_be_rolled_back_by_an_operator()
     {
         await using var set = await Start();

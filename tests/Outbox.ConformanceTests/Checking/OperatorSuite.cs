@@ -83,6 +83,26 @@ public abstract class OperatorSuite
     }
 
     [SkippableFact]
+    public async Task An_operator_who_decides_what_a_check_decides_at_the_same_time_changes_the_business_rows_no_second_time()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await CheckHost.StartAsync(database, o => o.AddCheckBack<OrderPlaced, ScriptedCheckBack>());
+        var prepared = await host.Prepare(1);
+        host.Answers.To = async (_, db, _) =>
+        {
+            await host.Operator.Commit(prepared.SequenceNumber, "ada", cancellationToken: CancellationToken.None);
+            db.Add(new Order { Number = 2 });
+            return CheckBackAnswer.Committed;
+        };
+
+        await host.CheckNext();
+        await host.Operator.Commit(prepared.SequenceNumber, "bob");
+
+        (await host.Shop.Query(db => db.Orders.SingleAsync())).Number.ShouldBe(1);
+        (await host.Operator.Show(prepared.SequenceNumber))!.History[^1].By.ShouldBe("ada");
+    }
+
+    [SkippableFact]
     public async Task A_recheck_asks_at_once_with_all_checks_before_it()
     {
         await using var database = await NewDatabase();

@@ -1,3 +1,4 @@
+using System.Transactions;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Outbox.Testing;
@@ -227,6 +228,28 @@ public sealed class SqliteJoinedDecisionTests : JoinedDecisionSuite
 public sealed class PostgresJoinedDecisionTests : JoinedDecisionSuite
 {
     protected override Task<TestDatabase> NewDatabase() => TestDatabase.PostgresAsync();
+
+    // SQLite has no such transactions.
+    [SkippableFact]
+    public async Task A_refusal_that_is_swallowed_in_a_transaction_scope_commits_nothing()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await HalfMessageSuite.Start(database);
+
+        await host.InScope(async (db, outbox) =>
+        {
+            await using var half = await outbox.Prepare(new OrderPlaced(1));
+            await half.RollbackAsync();
+            half.Commit();
+            var scope = new TransactionScope(TransactionScopeAsyncFlowOption.Enabled);
+            db.Add(new Order { Number = 1 });
+            await Should.ThrowAsync<HalfMessageDecidedException>(() => db.SaveChangesAsync());
+            scope.Complete();
+            Should.Throw<TransactionAbortedException>(scope.Dispose);
+        });
+
+        (await host.Orders()).ShouldBe(0);
+    }
 }
 
 public sealed class SqlServerJoinedDecisionTests : JoinedDecisionSuite

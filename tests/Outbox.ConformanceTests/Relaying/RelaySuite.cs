@@ -202,6 +202,38 @@ public abstract class RelaySuite : RelayingShop
         (await Received.WaitForCount(2)).Select(m => m.Number).ShouldBe([1, 2]);
     }
 
+    // As RabbitMQ's client does with a confirmation that it has lost, and MassTransit with the connection: it is replaced when nobody
+    // uses it any more.
+    [SkippableFact]
+    public async Task What_the_transport_holds_on_to_is_let_go_of_before_the_broker_is_asked_for_again()
+    {
+        await using var database = await NewDatabase();
+        var messages = 0;
+        var letGo = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var host = await ShopHost.StartAsync(database, o =>
+        {
+            o.Bus = bus => bus.AddHandler(async (OrderPlaced message) => Received.Add(message));
+            o.Transport = bus => bus.UsingInMemory((context, cfg) =>
+            {
+                cfg.ConfigurePublish(pipe => pipe.UseExecuteAsync(async send =>
+                {
+                    if (Interlocked.Increment(ref messages) != 2)                       // the first is the capture
+                        return;
+                    await using var end = send.CancellationToken.Register(letGo.SetResult);
+                    await letGo.Task;
+                    throw new OperationCanceledException(send.CancellationToken);
+                }));
+                cfg.ConfigureSend(pipe => pipe.UseExecuteAsync(_ => Volatile.Read(ref messages) < 2 ? Task.CompletedTask : letGo.Task));
+                cfg.ConfigureEndpoints(context);
+            });
+        });
+
+        await Publish(host, 1);
+
+        (await Received.WaitForCount(1, Eventually.Limit * 2)).ShouldHaveSingleItem().Number.ShouldBe(1);
+        await Eventually.Is(async () => (await host.Rows()).Count == 0);
+    }
+
     // A queue without a majority, for example. Once it has been on its way when something broke, it goes alone.
     [SkippableFact]
     public async Task A_message_that_is_never_answered_holds_up_its_own_key_only()
