@@ -101,6 +101,7 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
         services.AddSingleton<IOutboxStatistics<TDbContext>, OutboxStatisticsQuery<TDbContext>>();
         services.AddHostedService<OutboxStartUp<TDbContext>>();
         services.AddHostedService<OutboxMetrics<TDbContext>>();
+        services.AddHostedService<DeadConnectionWatch>();
         services.AddSingleton<IHalfMessages<TDbContext>, HalfMessages<TDbContext>>();
         services.TryAddSingleton<MessageReader>();
         services.TryAddScoped<CheckBackContext>();

@@ -39,6 +39,9 @@ internal static partial class RelayLog
     [LoggerMessage(1215, LogLevel.Warning, "Sends were expected to be answered and were interrupted; the broker can be reached, and what was on its way is sent again, one at a time.")]
     public static partial void Interrupted(this ILogger logger, Exception cause);
 
+    [LoggerMessage(1216, LogLevel.Warning, "The connection to {Broker} was expected to be replaced after it was closed ({Reason}) and was not; it is replaced now.")]
+    public static partial void DeadConnection(this ILogger logger, string broker, string? reason);
+
     [LoggerMessage(1221, LogLevel.Warning, "{Count} messages were expected to be confirmed and were not ({Outcome}), {MessageId} to {Destination} among them; they are tried again.")]
     public static partial void NotSent(this ILogger logger, int count, Guid messageId, string destination, OutcomeKind outcome, Exception? exception);
 

@@ -53,13 +53,6 @@ public static class ServiceBus
             }
             else
             {
-                builder.Services.AddSingleton(services => new DeadConnectionWatch(
-                    () => services.GetRequiredService<IBusControl>().CheckHealth(),
-                    services.GetRequiredService<IHostApplicationLifetime>(),
-                    services.GetRequiredService<TimeProvider>(),
-                    services.GetRequiredService<ILogger<DeadConnectionWatch>>()));
-                builder.Services.AddHostedService(services => services.GetRequiredService<DeadConnectionWatch>());
-
                 bus.UsingRabbitMq((context, transport) =>
                 {
                     transport.Host(broker);

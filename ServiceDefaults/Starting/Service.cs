@@ -31,9 +31,8 @@ public static class Service
             map(app);
 
             await Prepare(app);
-            var watch = app.Services.GetService<DeadConnectionWatch>();
             await app.RunAsync();
-            return watch is { HasEndedIt: true } ? 1 : 0;
+            return 0;
         }
         catch (Exception exception) when (Explain(exception) is { } line)
         {
