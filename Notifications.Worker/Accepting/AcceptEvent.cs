@@ -14,7 +14,15 @@ public sealed class AcceptEvent<TMessage>(EventType<TMessage> type, EventLog eve
 public sealed class AcceptEventDefinition<TMessage> : ConsumerDefinition<AcceptEvent<TMessage>>
     where TMessage : class
 {
-    public AcceptEventDefinition(EventType<TMessage> type) => EndpointName = $"notifications-accept-{type.Name.Replace('.', '-')}";
+    // As many as make use of a database's group commit; more would take connections from one another. The next are at hand.
+    private const int AtOnce = 16;
+    private const int AtHand = 64;
+
+    public AcceptEventDefinition(EventType<TMessage> type)
+    {
+        EndpointName = $"notifications-accept-{type.Name.Replace('.', '-')}";
+        Endpoint(endpoint => (endpoint.ConcurrentMessageLimit, endpoint.PrefetchCount) = (AtOnce, AtHand));
+    }
 
     protected override void ConfigureConsumer(
         IReceiveEndpointConfigurator endpointConfigurator,

@@ -7,8 +7,7 @@ namespace Notifications;
 /// <summary>What came of one attempt.</summary>
 public sealed class DeliveryAttempt
 {
-    internal const int MaxAnswer = 1024;
-    internal const int MaxError = 1024;
+    internal const int MaxText = 1024;
 
     public Guid DeliveryId { get; init; }
 
@@ -62,8 +61,8 @@ internal sealed class DeliveryAttemptTable : IEntityTypeConfiguration<DeliveryAt
     {
         attempt.ToTable("DeliveryAttempt");
         attempt.HasKey(a => new { a.DeliveryId, a.Number });
-        attempt.Property(a => a.Answer).HasMaxLength(DeliveryAttempt.MaxAnswer);
-        attempt.Property(a => a.Error).HasMaxLength(DeliveryAttempt.MaxError);
+        attempt.Property(a => a.Answer).HasMaxLength(DeliveryAttempt.MaxText);
+        attempt.Property(a => a.Error).HasMaxLength(DeliveryAttempt.MaxText);
         attempt.Property(a => a.StartedAt).IsUtc();
         attempt.Property(a => a.NextAttemptAt).IsUtc();
         attempt.HasOne<Delivery>().WithMany().HasForeignKey(a => a.DeliveryId).OnDelete(DeleteBehavior.Cascade);

@@ -29,6 +29,12 @@ public sealed class Job
     /// <inheritdoc cref="LastCreatedAt"/>
     public Guid? LastId { get; set; }
 
+    /// <summary>The number of the part that is next. Whoever does a part compares it: of two, one does it.</summary>
+    public int Part { get; set; }
+
+    /// <summary>When it last came on. What has stood still for long has lost its message, and gets another.</summary>
+    public DateTime ProgressAt { get; set; }
+
     /// <summary>How many deliveries it has begun so far.</summary>
     public int Recovered { get; set; }
 
@@ -66,9 +72,12 @@ internal sealed class JobTable : IEntityTypeConfiguration<Job>
         job.Property(j => j.Since).IsUtc();
         job.Property(j => j.Until).IsUtc();
         job.Property(j => j.LastCreatedAt).IsUtc();
+        job.Property(j => j.Part).IsConcurrencyToken();
+        job.Property(j => j.ProgressAt).IsUtc();
         job.Property(j => j.CreatedAt).IsUtc();
         job.Property(j => j.FinishedAt).IsUtc();
         job.HasOne<WebhookEndpoint>().WithMany().HasForeignKey(j => j.EndpointId).OnDelete(DeleteBehavior.Restrict);
         job.HasIndex(j => j.CreatedAt);   // the retention's way to what is oldest
+        job.HasIndex(j => j.ProgressAt).HasFilter("\"State\" = 0");   // the sweeper's to what has stood still
     }
 }

@@ -9,26 +9,30 @@ namespace Notifications.Delivering;
 /// dies in between leaves a lease that ends.
 /// </summary>
 internal sealed class Attempting(
-    DeliveryRows rows, EndpointLanes lanes, WebhookClient client, SecretBox box, DeliverySettings settings, TimeProvider time, DeliveryMetrics metrics,
+    DeliveryRows rows, DatabaseTurns turns, EndpointLanes lanes, WebhookClient client, SecretBox box, DeliverySettings settings, TimeProvider time, DeliveryMetrics metrics,
     ILogger<Attempting> logger)
 {
     // Clocks differ a little, and a wake-up that came too early would not come again before the sweeper.
     private static readonly TimeSpan Early = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+
+    // For a call of the endpoint's to end, once the attempt is taken.
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
 
     private DateTime Now => time.GetUtcNow().UtcDateTime;
 
     /// <summary>Makes the attempt that a wake-up is about, if it is still wanted, is due, and can begin now.</summary>
     public async Task Run(WakeDelivery wake, CancellationToken cancellationToken)
     {
-        if (await rows.Load(wake, cancellationToken) is not { } work || work.NextAttemptAt > Now + Early)
+        if (await Due(wake, cancellationToken) is not { } work)
         {
             return;
         }
 
         if (work.Endpoint.State != EndpointState.Active)
         {
-            await rows.Hold(work, cancellationToken);
+            await turns.Run(() => rows.Hold(work, cancellationToken), cancellationToken);
             return;
         }
 
@@ -59,9 +63,31 @@ internal sealed class Attempting(
         }
     }
 
+    /// <summary>The delivery at its time; null when there is nothing to do, or another wake-up will come for it.</summary>
+    private async Task<DeliveryWork?> Due(WakeDelivery wake, CancellationToken cancellationToken)
+    {
+        var work = await Load(wake, cancellationToken);
+        if (work is null || work.NextAttemptAt - Now is not { } early || early <= TimeSpan.Zero)
+        {
+            return work;
+        }
+
+        if (early > Early)
+        {
+            return null;   // it was parked meanwhile
+        }
+
+        await Task.Delay(early + Tick, time, cancellationToken);
+        return await Load(wake, cancellationToken) is { } now && now.NextAttemptAt == work.NextAttemptAt ? now : null;
+    }
+
+    private Task<DeliveryWork?> Load(WakeDelivery wake, CancellationToken cancellationToken) =>
+        turns.Run(() => rows.Load(wake, cancellationToken), cancellationToken);
+
     private async Task<Exchange?> Enter(DeliveryWork work, EndpointLane lane, CancellationToken cancellationToken)
     {
-        if (work.Endpoint.RateLimit is { } rate && !await rows.TakeRateSlot(work.Endpoint, cancellationToken))
+        if (work.Endpoint.RateLimit is { } rate
+            && !await turns.Run(() => rows.TakeRateSlot(work.Endpoint, cancellationToken), cancellationToken))
         {
             await Park(work, lane.Park(null, rate, Waited(work)), "rate", cancellationToken);
             return null;
@@ -69,7 +95,7 @@ internal sealed class Attempting(
 
         try
         {
-            return await lane.Circuit.ExecuteAsync(async token => await TakeAndCall(work, token), cancellationToken);
+            return await lane.Circuit.ExecuteAsync(async token => await TakeAndCall(work, lane, token), cancellationToken);
         }
         catch (BrokenCircuitException open)
         {
@@ -91,48 +117,74 @@ internal sealed class Attempting(
     /// </summary>
     private async Task<Exchange?> GiveUpThisOne(DeliveryWork work, CancellationToken cancellationToken)
     {
-        if (!await rows.Take(work, cancellationToken))
+        if (!await Take(work, cancellationToken))
         {
             return null;
         }
 
         var answer = new WebhookAnswer(AttemptOutcome.Unreachable, Error: "The endpoint was not called: it was down, as the calls before this one showed.");
-        return new Exchange(Now, TimeSpan.Zero, answer, Verdict.Of(answer, work.Endpoint, work.Step, Now, Random.Shared.NextDouble()), WasCalled: false);
+        return NotCalled(work, answer);
     }
 
-    private async Task<Exchange?> TakeAndCall(DeliveryWork work, CancellationToken cancellationToken)
+    private async Task<Exchange?> TakeAndCall(DeliveryWork work, EndpointLane lane, CancellationToken cancellationToken)
     {
-        if (!await rows.Take(work, cancellationToken))
+        if (!await Take(work, cancellationToken))
         {
             return null;
         }
 
-        var (startedAt, started) = (Now, time.GetTimestamp());
-        var answer = await Call(work, startedAt, cancellationToken);
-        return new Exchange(
-            startedAt, time.GetElapsedTime(started), answer, Verdict.Of(answer, work.Endpoint, work.Step, Now, Random.Shared.NextDouble()));
-    }
-
-    private async Task<WebhookAnswer> Call(DeliveryWork work, DateTime now, CancellationToken cancellationToken)
-    {
-        if (work.Body is null)
+        if (Write(work, out var refusal) is not { } request)
         {
-            return new WebhookAnswer(AttemptOutcome.Refused, Error: "The event's body is not kept any more.");
+            return NotCalled(work, refusal!);
         }
 
-        WebhookRequest request;
+        if (!await lane.BeginCall(Patience, cancellationToken))
+        {
+            metrics.Parked("busy");
+            var slot = lane.Park(null, work.Endpoint.RateLimit, Waited(work));
+            await turns.Run(() => rows.GiveBack(work, slot, cancellationToken), cancellationToken);
+            return null;
+        }
+
         try
         {
-            request = work.Write(box, now);
+            var (startedAt, started) = (Now, time.GetTimestamp());
+            var answer = await client.Send(request, cancellationToken);
+            return new Exchange(
+                startedAt, time.GetElapsedTime(started), answer, Verdict.Of(answer, work.Endpoint, work.Step, Now, Random.Shared.NextDouble()));
+        }
+        finally
+        {
+            lane.EndCall();
+        }
+    }
+
+    private Task<bool> Take(DeliveryWork work, CancellationToken cancellationToken) =>
+        turns.Run(() => rows.Take(work, cancellationToken), cancellationToken);
+
+    private WebhookRequest? Write(DeliveryWork work, out WebhookAnswer? refusal)
+    {
+        refusal = null;
+        if (work.Body is null)
+        {
+            refusal = new WebhookAnswer(AttemptOutcome.Refused, Error: "The event's body is not kept any more.");
+            return null;
+        }
+
+        try
+        {
+            return work.Write(box, Now);
         }
         catch (CryptographicException exception)
         {
             // An operator's mistake; mended, the later attempts succeed.
-            return new WebhookAnswer(AttemptOutcome.Forbidden, Error: exception.Message);
+            refusal = new WebhookAnswer(AttemptOutcome.Forbidden, Error: exception.Message);
+            return null;
         }
-
-        return await client.Send(request, cancellationToken);
     }
+
+    private Exchange NotCalled(DeliveryWork work, WebhookAnswer answer) => new(
+        Now, TimeSpan.Zero, answer, Verdict.Of(answer, work.Endpoint, work.Step, Now, Random.Shared.NextDouble()), WasCalled: false);
 
     /// <summary>A database that is away for a moment must not cost a receiver the same call again: the lease is there to be used.</summary>
     private async Task<bool> Record(DeliveryWork work, Exchange exchange, CancellationToken cancellationToken)
@@ -142,17 +194,8 @@ internal sealed class Attempting(
         {
             try
             {
-                if (exchange.Verdict.ThrottledUntil is { } throttled)
-                {
-                    await rows.Throttle(work.Endpoint, throttled, cancellationToken);
-                }
-
-                if (exchange.Verdict.Outcome == AttemptOutcome.Gone)
-                {
-                    await rows.Disable(work.Endpoint, exchange.Verdict.Error!, cancellationToken);
-                }
-
-                return await rows.Record(work, exchange, cancellationToken);
+                // Also while this replica is being stopped: otherwise the receiver would be told again.
+                return await turns.Run(() => RecordOnce(work, exchange, CancellationToken.None), CancellationToken.None);
             }
             catch (Exception exception) when (!cancellationToken.IsCancellationRequested && Now + pause < until)
             {
@@ -162,10 +205,25 @@ internal sealed class Attempting(
         }
     }
 
+    private async Task<bool> RecordOnce(DeliveryWork work, Exchange exchange, CancellationToken cancellationToken)
+    {
+        if (exchange.Verdict.ThrottledUntil is { } throttled)
+        {
+            await rows.Throttle(work.Endpoint, throttled, cancellationToken);
+        }
+
+        if (exchange.Verdict.Outcome == AttemptOutcome.Gone)
+        {
+            await rows.Disable(work.Endpoint, exchange.Verdict.Error!, cancellationToken);
+        }
+
+        return await rows.Record(work, exchange, cancellationToken);
+    }
+
     private Task Park(DeliveryWork work, DateTime until, string reason, CancellationToken cancellationToken)
     {
         metrics.Parked(reason);
-        return rows.Park(work, until, cancellationToken);
+        return turns.Run(() => rows.Park(work, until, cancellationToken), cancellationToken);
     }
 
     private TimeSpan Waited(DeliveryWork work) => Now - work.UpdatedAt;

@@ -1,5 +1,4 @@
 using MassTransit;
-using ServiceDefaults;
 
 namespace Notifications.Delivering;
 
@@ -27,21 +26,14 @@ internal sealed class DeliverDefinition : ConsumerDefinition<Deliver>
 {
     // What is over a cap is parked at once, and must not wait behind what is under way.
     private const int Spare = 64;
-    private const int OnSqlite = 16;
 
-    private readonly int limit;
-
-    public DeliverDefinition(DeliverySettings settings, IConfiguration configuration)
+    public DeliverDefinition(DeliverySettings settings)
     {
         EndpointName = WakeDelivery.Queue;
-        limit = configuration.DatabaseProvider() == DatabaseProvider.Sqlite ? OnSqlite : settings.InFlight + Spare;
+        Endpoint(endpoint => endpoint.PrefetchCount = endpoint.ConcurrentMessageLimit = settings.InFlight + Spare);
     }
 
     protected override void ConfigureConsumer(
-        IReceiveEndpointConfigurator endpointConfigurator, IConsumerConfigurator<Deliver> consumerConfigurator, IRegistrationContext context)
-    {
+        IReceiveEndpointConfigurator endpointConfigurator, IConsumerConfigurator<Deliver> consumerConfigurator, IRegistrationContext context) =>
         endpointConfigurator.ConfigureConsumeTopology = false;   // it is sent, never published
-        endpointConfigurator.ConcurrentMessageLimit = limit;
-        endpointConfigurator.PrefetchCount = limit;
-    }
 }

@@ -1,5 +1,6 @@
 using MassTransit;
 using Notifications.Sending;
+using ServiceDefaults;
 
 namespace Notifications.Delivering;
 
@@ -15,6 +16,8 @@ internal static class DeliveringModule
         builder.Services.AddSingleton(allowed);
         builder.Services.AddSingleton(services => new WebhookClient(allowed, settings.Timeout, services.GetRequiredService<TimeProvider>()));
         builder.Services.AddSingleton<EndpointLanes>();
+        var turns = builder.Configuration.DatabaseProvider() == DatabaseProvider.Sqlite ? DatabaseTurns.OnFile : DatabaseTurns.OnServer;
+        builder.Services.AddSingleton(new DatabaseTurns(new SemaphoreSlim(turns)));
         builder.Services.AddSingleton<DeliveryMetrics>();
         builder.Services.AddScoped<DeliveryRows>();
         builder.Services.AddScoped<Attempting>();

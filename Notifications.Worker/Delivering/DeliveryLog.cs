@@ -16,6 +16,6 @@ internal static partial class DeliveryLog
     [LoggerMessage(4, LogLevel.Warning, "The sweeper failed; it goes on trying")]
     public static partial void SweepFailed(this ILogger logger, Exception exception);
 
-    [LoggerMessage(5, LogLevel.Information, "The sweeper took up {Lapsed} attempts whose replica was lost and {Overdue} that were not woken, and released {Released} held deliveries")]
-    public static partial void Swept(this ILogger logger, int lapsed, int overdue, int released);
+    [LoggerMessage(5, LogLevel.Information, "The sweeper took up {Lapsed} attempts whose replica was lost and {Overdue} that were not woken, released {Released} held deliveries and resumed {Resumed} jobs")]
+    public static partial void Swept(this ILogger logger, int lapsed, int overdue, int released, int resumed);
 }

@@ -30,17 +30,12 @@ internal sealed class DeliveryRows(NotificationsDb db, IOutbox<NotificationsDb> 
         cancellationToken);
 
     /// <summary>The attempt cannot begin now: it is woken again at that time.</summary>
-    public Task Park(DeliveryWork work, DateTime until, CancellationToken cancellationToken) => InTransaction(async () =>
-    {
-        var parked = await Waiting(work).Where(d => d.NextAttemptAt == work.NextAttemptAt)
-            .ExecuteUpdateAsync(set => set.SetProperty(d => d.NextAttemptAt, until), cancellationToken);
-        if (parked > 0)
-        {
-            await outbox.Schedule(WakeDelivery.Address, new WakeDelivery(work.Id, work.Attempt), until, cancellationToken);
-        }
+    public Task Park(DeliveryWork work, DateTime until, CancellationToken cancellationToken) =>
+        Park(work, until, Waiting(work).Where(d => d.NextAttemptAt == work.NextAttemptAt), cancellationToken);
 
-        return parked > 0;
-    }, cancellationToken);
+    /// <summary>The attempt was taken and cannot begin now: as if it had not been taken, it is woken again at that time.</summary>
+    public Task GiveBack(DeliveryWork work, DateTime until, CancellationToken cancellationToken) =>
+        Park(work, until, db.Deliveries.Where(d => d.Id == work.Id && d.Attempt == work.Attempt && d.State == DeliveryState.Delivering), cancellationToken);
 
     /// <summary>The attempt begins, and is this replica's for the lease.</summary>
     /// <returns>Whether it is: another one may have been faster.</returns>
@@ -126,19 +121,24 @@ internal sealed class DeliveryRows(NotificationsDb db, IOutbox<NotificationsDb> 
     private IQueryable<Delivery> Waiting(DeliveryWork work) =>
         db.Deliveries.Where(d => d.Id == work.Id && d.Attempt == work.Attempt && d.State == DeliveryState.Pending);
 
-    private async Task<bool> InTransaction(Func<Task<bool>> work, CancellationToken cancellationToken)
+    private async Task Park(DeliveryWork work, DateTime until, IQueryable<Delivery> asSeen, CancellationToken cancellationToken)
     {
-        db.ChangeTracker.Clear();   // a try before this one may have failed
+        db.ChangeTracker.Clear();
         db.Database.AutoSavepointsEnabled = false;
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
-        if (!await work())
+        var parked = await asSeen.ExecuteUpdateAsync(
+            set => set
+                .SetProperty(d => d.State, DeliveryState.Pending)
+                .SetProperty(d => d.NextAttemptAt, until)
+                .SetProperty(d => d.LeaseUntil, (DateTime?)null)
+                .SetProperty(d => d.UpdatedAt, work.UpdatedAt),   // it has waited since
+            cancellationToken);
+        if (parked > 0)
         {
-            return false;
+            await outbox.Schedule(WakeDelivery.Address, new WakeDelivery(work.Id, work.Attempt), until, cancellationToken);
+            await db.SaveChangesAsync(cancellationToken);
+            await transaction.CommitAsync(cancellationToken);
         }
-
-        await db.SaveChangesAsync(cancellationToken);
-        await transaction.CommitAsync(cancellationToken);
-        return true;
     }
 }
 
@@ -147,7 +147,7 @@ internal sealed class DeliveryRows(NotificationsDb db, IOutbox<NotificationsDb> 
 /// <param name="Took">How long it took.</param>
 /// <param name="Answer">What came back.</param>
 /// <param name="Verdict">What follows from it.</param>
-/// <param name="WasCalled">Whether the endpoint was called; not when it was known to be down.</param>
+/// <param name="WasCalled">Whether the endpoint was called; not when it is known to be down, or there is nothing to send.</param>
 internal sealed record Exchange(DateTime StartedAt, TimeSpan Took, WebhookAnswer Answer, Verdict Verdict, bool WasCalled = true)
 {
     /// <summary>The attempt as it is kept.</summary>
@@ -160,11 +160,11 @@ internal sealed record Exchange(DateTime StartedAt, TimeSpan Took, WebhookAnswer
         Outcome = Verdict.Outcome,
         StatusCode = Answer.StatusCode,
         Answer = Answer.Body is { Length: > 0 } body ? Text(body) : null,
-        Error = Verdict.Error is { Length: > DeliveryAttempt.MaxError } error ? error[..DeliveryAttempt.MaxError] : Verdict.Error,
+        Error = Verdict.Error is { } error ? Text(Encoding.UTF8.GetBytes(error)) : null,   // it may quote the endpoint
         NextAttemptAt = Verdict.NextAttemptAt,
     };
 
-    // A text column takes no zeros.
-    private static string Text(byte[] body) =>
-        Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, DeliveryAttempt.MaxAnswer))).Replace('\0', '\uFFFD');
+    // A text column takes no zeros, and no halves of a character.
+    private static string Text(byte[] bytes) =>
+        Encoding.UTF8.GetString(bytes.AsSpan(0, Math.Min(bytes.Length, DeliveryAttempt.MaxText))).Replace('\0', '\uFFFD');
 }

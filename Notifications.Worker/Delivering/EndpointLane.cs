@@ -1,3 +1,4 @@
+using System.Numerics;
 using Polly;
 using Polly.CircuitBreaker;
 
@@ -8,8 +9,9 @@ namespace Notifications.Delivering;
 /// Whatever cannot be tried now is parked until a time of its own: parked all to one time they would come back together,
 /// only to be parked again.
 /// </remarks>
-internal sealed class EndpointLane
+internal sealed class EndpointLane : IDisposable
 {
+    private static readonly TimeSpan Slow = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestGap = TimeSpan.FromSeconds(2);
@@ -22,21 +24,33 @@ internal sealed class EndpointLane
     private readonly Lock gate = new();
     private readonly int cap;
     private readonly TimeProvider time;
+    private readonly SemaphoreSlim calls;
     private int inFlight;
+    private bool isRetired;
+    private DateTimeOffset usedAt;
     private TimeSpan usual = TimeSpan.FromMilliseconds(200);
-    private DateTime lastSlot = DateTime.MinValue;
+
+    // The last place given, by the magnitude of the wait in seconds: what is to come back in hours does not push back what
+    // is to come back at once.
+    private readonly DateTime[] lastSlots = new DateTime[32];
 
     public EndpointLane(int cap, TimeProvider time)
     {
         (this.cap, this.time) = (cap, time);
+        calls = new SemaphoreSlim(cap);
+        var state = new CircuitBreakerStateProvider();
         Circuit = new ResiliencePipelineBuilder<Exchange?> { TimeProvider = time }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions<Exchange?>
             {
-                ShouldHandle = arguments => ValueTask.FromResult(arguments.Outcome.Result is { Verdict.IsDown: true }),
+                // A trial in which the endpoint was not called (another replica was faster, this one is being stopped) proves
+                // nothing, and must not close the circuit; elsewhere it does not count.
+                ShouldHandle = arguments => ValueTask.FromResult(
+                    arguments.Outcome.Result is { WasCalled: true } made ? made.Verdict.IsDown : state.CircuitState == CircuitState.HalfOpen),
                 FailureRatio = 0.9,
                 MinimumThroughput = 10,
                 SamplingDuration = TimeSpan.FromMinutes(1),
                 BreakDurationGenerator = arguments => ValueTask.FromResult(TimeSpan.FromSeconds(5 << Math.Min(arguments.HalfOpenAttempts, 3))),
+                StateProvider = state,
             })
             .Build();
     }
@@ -44,25 +58,36 @@ internal sealed class EndpointLane
     /// <summary>Lets attempts through while the endpoint seems to be up, and one now and then while it does not.</summary>
     public ResiliencePipeline<Exchange?> Circuit { get; }
 
-    /// <summary>When it was last used.</summary>
-    public DateTimeOffset UsedAt { get; private set; }
+    /// <summary>Whether its last call took so long that more of them would keep places from others.</summary>
+    public bool IsSlow { get; private set; }
 
-    /// <summary>Whether it can be forgotten.</summary>
-    public bool IsIdle(DateTimeOffset since)
+    /// <summary>Somebody is about to use it.</summary>
+    /// <returns>Whether it can be used: it may have been retired.</returns>
+    public bool Touch()
     {
         lock (gate)
         {
-            return inFlight == 0 && UsedAt < since;
+            usedAt = time.GetUtcNow();
+            return !isRetired;
+        }
+    }
+
+    /// <summary>Retires it, unless it was used since.</summary>
+    public bool Retire(DateTimeOffset since)
+    {
+        lock (gate)
+        {
+            return isRetired |= inFlight == 0 && usedAt < since;
         }
     }
 
     /// <summary>Whether another attempt may begin; if so, <see cref="Leave"/> must follow.</summary>
-    public bool TryEnter()
+    /// <param name="most">How many there may be then.</param>
+    public bool TryEnter(int most)
     {
         lock (gate)
         {
-            UsedAt = time.GetUtcNow();
-            if (inFlight >= cap)
+            if (inFlight >= most)
             {
                 return false;
             }
@@ -72,8 +97,15 @@ internal sealed class EndpointLane
         }
     }
 
+    /// <summary>Waits a little for one of the calls under way to end.</summary>
+    /// <returns>Whether this one may begin; if so, <see cref="EndCall"/> must follow.</returns>
+    public Task<bool> BeginCall(TimeSpan patience, CancellationToken cancellationToken) => calls.WaitAsync(patience, cancellationToken);
+
+    /// <summary>A call has ended.</summary>
+    public void EndCall() => calls.Release();
+
     /// <summary>An attempt is over.</summary>
-    /// <param name="took">How long it took; null when it was not made.</param>
+    /// <param name="took">How long the call took; null when none was made.</param>
     public void Leave(TimeSpan? took)
     {
         lock (gate)
@@ -82,6 +114,7 @@ internal sealed class EndpointLane
             if (took is { } duration)
             {
                 usual = (usual * 7 + duration) / 8;
+                IsSlow = duration > Slow;
             }
         }
     }
@@ -99,8 +132,9 @@ internal sealed class EndpointLane
             var soonest = now + Clamp(usual, ShortestPause, LongestPause);
             var start = notBefore > soonest ? notBefore.Value : soonest;
             var gap = rate is { } perSecond ? TimeSpan.FromSeconds(1.0 / perSecond) : Clamp(usual / cap, TimeSpan.Zero, LongestGap);
-            var slot = lastSlot + gap > start ? lastSlot + gap : start;
-            return slot > start + horizon ? start + (horizon * Random.Shared.NextDouble()) : lastSlot = slot;
+            ref var last = ref lastSlots[BitOperations.Log2((uint)(notBefore > soonest ? start - now : TimeSpan.Zero).TotalSeconds)];
+            var slot = last + gap > start ? last + gap : start;
+            return slot > start + horizon ? start + (horizon * Random.Shared.NextDouble()) : last = slot;
         }
     }
 
@@ -112,6 +146,8 @@ internal sealed class EndpointLane
         var pause = Clamp(waited / 2, retryAfter ?? TimeSpan.Zero, LongestHorizon);
         return Park(time.GetUtcNow().UtcDateTime + pause, rate: null, waited);
     }
+
+    public void Dispose() => calls.Dispose();
 
     private static TimeSpan Clamp(TimeSpan value, TimeSpan least, TimeSpan most) => value < least ? least : value > most ? most : value;
 }

@@ -5,8 +5,8 @@ using Outbox;
 namespace Notifications.Delivering;
 
 /// <summary>
-/// Finds what no message wakes any more: attempts whose replica was lost, attempts that were forgotten, and deliveries held
-/// for an endpoint that is active again. By index, a few at a time; several replicas may do it at once.
+/// Finds what no message wakes any more: attempts whose replica was lost, attempts that were forgotten, deliveries held for
+/// an endpoint that is active again, and jobs that stand still. By index, a few at a time; several replicas may do it at once.
 /// </summary>
 internal sealed class Sweeper(NotificationsDb db, IOutbox<NotificationsDb> outbox, DeliveryRows rows, DeliverySettings settings, TimeProvider time)
 {
@@ -15,11 +15,15 @@ internal sealed class Sweeper(NotificationsDb db, IOutbox<NotificationsDb> outbo
     // A wave of releases is spread over a period, so that an endpoint that comes back is not overrun.
     private const int MostReleased = 500;
 
+    // Longer than a part of a job takes, and than most of its redeliveries.
+    private static readonly TimeSpan JobStandsStill = TimeSpan.FromMinutes(5);
+
     /// <summary>One round.</summary>
     public async Task<Sweep> RunOnce(CancellationToken cancellationToken) => new(
         await TakeUpLapsed(cancellationToken),
         await WakeOverdue(cancellationToken),
-        await ReleaseHeld(cancellationToken));
+        await ReleaseHeld(cancellationToken),
+        await ResumeJobs(cancellationToken));
 
     /// <summary>
     /// The lost attempt counts as failed: were it for free, a delivery that kills whoever makes it would go on for ever. The
@@ -91,6 +95,31 @@ internal sealed class Sweeper(NotificationsDb db, IOutbox<NotificationsDb> outbo
         return released;
     }
 
+    /// <summary>A job whose message was lost, or given up to the error queue, would stand in the way of every other of its endpoint.</summary>
+    private async Task<int> ResumeJobs(CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow().UtcDateTime;
+        var since = now - JobStandsStill;
+        var jobs = await db.Jobs.AsNoTracking().Where(j => j.State == JobState.Running && j.ProgressAt < since)
+            .OrderBy(j => j.ProgressAt).Take(Batch).ToListAsync(cancellationToken);
+        var resumed = 0;
+        foreach (var job in jobs)
+        {
+            db.ChangeTracker.Clear();
+            await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+            if (await db.Jobs.Where(j => j.Id == job.Id && j.Part == job.Part && j.ProgressAt == job.ProgressAt && j.State == JobState.Running)
+                .ExecuteUpdateAsync(set => set.SetProperty(j => j.ProgressAt, now), cancellationToken) > 0)
+            {
+                await outbox.Send(ContinueJob.Address, new ContinueJob(job.Id, job.Part), cancellationToken);
+                await db.SaveChangesAsync(cancellationToken);
+                await transaction.CommitAsync(cancellationToken);
+                resumed++;
+            }
+        }
+
+        return resumed;
+    }
+
     /// <summary>Changes rows and wakes those that this replica has changed, one every <paramref name="gap"/>.</summary>
     private async Task<int> Wake(
         List<Guid> ids, DateTime now, TimeSpan gap, Func<IQueryable<Delivery>, Task<int>> change, CancellationToken cancellationToken)
@@ -122,4 +151,4 @@ internal sealed class Sweeper(NotificationsDb db, IOutbox<NotificationsDb> outbo
 }
 
 /// <summary>What a round found.</summary>
-internal readonly record struct Sweep(int Lapsed, int Overdue, int Released);
+internal readonly record struct Sweep(int Lapsed, int Overdue, int Released, int Resumed = 0);

@@ -36,7 +36,8 @@ internal sealed class SweeperService(
             metrics.Swept("lapsed", sweep.Lapsed);
             metrics.Swept("overdue", sweep.Overdue);
             metrics.Swept("released", sweep.Released);
-            logger.Swept(sweep.Lapsed, sweep.Overdue, sweep.Released);
+            metrics.Swept("resumed", sweep.Resumed);
+            logger.Swept(sweep.Lapsed, sweep.Overdue, sweep.Released, sweep.Resumed);
         }
     }
 }

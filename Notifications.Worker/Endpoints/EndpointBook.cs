@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Net.Http.Headers;
@@ -6,7 +7,7 @@ using ServiceDefaults;
 namespace Notifications;
 
 /// <summary>A receiver's endpoints: found, shown and changed, each change against the version that it was made for.</summary>
-internal sealed class EndpointBook(NotificationsDb db, SecretBox box, TimeProvider time)
+internal sealed partial class EndpointBook(NotificationsDb db, SecretBox box, TimeProvider time, ILogger<EndpointBook> logger)
 {
     private const int MaxTries = 5;
 
@@ -81,7 +82,7 @@ internal sealed class EndpointBook(NotificationsDb db, SecretBox box, TimeProvid
             endpoint.Url,
             EventTypeList.Read(endpoint.EventTypes)!,
             endpoint.Description,
-            NamesOf(HeadersOf(endpoint)),
+            HeadersOf(endpoint)?.Keys.Order(StringComparer.OrdinalIgnoreCase).ToList(),
             endpoint.RateLimit,
             endpoint.Schedule,
             endpoint.SuccessBody,
@@ -105,17 +106,23 @@ internal sealed class EndpointBook(NotificationsDb db, SecretBox box, TimeProvid
         endpoint.SuccessBody);
 
     /// <summary>Sets it to what its receiver said, which was found to be valid.</summary>
-    public void Apply(EndpointSettings settings, WebhookEndpoint endpoint)
+    /// <param name="settings">What it said.</param>
+    /// <param name="endpoint">The row.</param>
+    /// <param name="setsHeaders">Whether it said anything about headers; otherwise they stay as they are, also where nobody can open them.</param>
+    public void Apply(EndpointSettings settings, WebhookEndpoint endpoint, bool setsHeaders = true)
     {
         endpoint.Url = settings.Url!;
         endpoint.EventTypes = EventTypeList.Write(settings.EventTypes!);
         endpoint.Description = settings.Description;
-        endpoint.Headers = settings.Headers is { Count: > 0 } headers
-            ? box.Seal(endpoint.Id, JsonSerializer.SerializeToUtf8Bytes(headers))
-            : null;
         endpoint.RateLimit = settings.RateLimit;
         endpoint.Schedule = settings.Schedule ?? RetrySchedule.Standard;
         endpoint.SuccessBody = settings.SuccessBody;
+        if (setsHeaders)
+        {
+            endpoint.Headers = settings.Headers is { Count: > 0 } headers
+                ? box.Seal(endpoint.Id, JsonSerializer.SerializeToUtf8Bytes(headers))
+                : null;
+        }
     }
 
     public static void SetTag(HttpResponse response, WebhookEndpoint endpoint) => response.Headers.ETag = Tag(endpoint).ToString();
@@ -138,9 +145,20 @@ internal sealed class EndpointBook(NotificationsDb db, SecretBox box, TimeProvid
 
     private static EntityTagHeaderValue Tag(WebhookEndpoint endpoint) => new($"\"{endpoint.Version}\"");
 
-    private static string[] NamesOf(Dictionary<string, string?>? headers) =>
-        headers is null ? [] : [.. headers.Keys.Order(StringComparer.OrdinalIgnoreCase)];
+    // Null where they cannot be opened: an operator's mistake, which must not keep the receiver from all its endpoints.
+    private Dictionary<string, string?>? HeadersOf(WebhookEndpoint endpoint)
+    {
+        try
+        {
+            return endpoint.Headers is null ? [] : JsonSerializer.Deserialize<Dictionary<string, string?>>(box.Open(endpoint.Id, endpoint.Headers));
+        }
+        catch (CryptographicException exception)
+        {
+            CannotOpen(logger, endpoint.Id, exception);
+            return null;
+        }
+    }
 
-    private Dictionary<string, string?>? HeadersOf(WebhookEndpoint endpoint) =>
-        endpoint.Headers is null ? null : JsonSerializer.Deserialize<Dictionary<string, string?>>(box.Open(endpoint.Id, endpoint.Headers));
+    [LoggerMessage(1, LogLevel.Warning, "The headers of endpoint {EndpointId} cannot be opened")]
+    private static partial void CannotOpen(ILogger logger, Guid endpointId, Exception exception);
 }

@@ -12,6 +12,12 @@ namespace Notifications;
 internal static class EndpointRoutes
 {
     private const string Path = "/endpoints";
+    private const string Headers = "headers";
+
+    // A merge patch knows members by their exact names.
+    private static readonly JsonSerializerOptions Exact = new(JsonSerializerDefaults.Web) { PropertyNameCaseInsensitive = false };
+    private static readonly HashSet<string> SettingNames = new(
+        typeof(EndpointSettings).GetProperties().Select(property => JsonNamingPolicy.CamelCase.ConvertName(property.Name)), StringComparer.Ordinal);
 
     public static void MapEndpoints(this IEndpointRouteBuilder routes)
     {
@@ -88,7 +94,7 @@ internal static class EndpointRoutes
 
     private static async Task<IResult> Patch(
         Guid id,
-        JsonObject patch,
+        JsonElement body,
         ClaimsPrincipal caller,
         HttpRequest request,
         NotificationsDb db,
@@ -100,6 +106,19 @@ internal static class EndpointRoutes
         if (await endpoints.Find(receiverId, id, cancellationToken) is not { } current)
         {
             return EndpointBook.NotFound();
+        }
+
+        // Read as an element, which knows of members that come twice; an object finds out later, and throws.
+        if (body.ValueKind != JsonValueKind.Object)
+        {
+            throw new BadHttpRequestException("A merge patch is an object.");
+        }
+
+        var patch = JsonObject.Create(body)!;
+        var named = patch.Select(member => member.Key).Where(name => !SettingNames.Contains(name)).ToList();
+        if (named.Count > 0)
+        {
+            return Problems.Validation(named.ToDictionary(name => name, _ => (string[])[$"is not one of {string.Join(", ", SettingNames)}."], StringComparer.Ordinal));
         }
 
         // Refused before anything is locked. What is changed meanwhile is merged with below, and each field is valid by itself.
@@ -117,7 +136,7 @@ internal static class EndpointRoutes
             id,
             endpoint =>
             {
-                endpoints.Apply(Merge(endpoints.SettingsOf(endpoint), patch), endpoint);
+                endpoints.Apply(Merge(endpoints.SettingsOf(endpoint), patch), endpoint, setsHeaders: patch.ContainsKey(Headers));
                 return null;
             },
             endpoint => TypedResults.Ok(endpoints.Show(endpoint)),
@@ -150,11 +169,11 @@ internal static class EndpointRoutes
 
     private static EndpointSettings Merge(EndpointSettings settings, JsonObject patch)
     {
-        var merged = JsonSerializer.SerializeToNode(settings, JsonSerializerOptions.Web)!.AsObject();
+        var merged = JsonSerializer.SerializeToNode(settings, Exact)!.AsObject();
         JsonMerge.Apply(patch, merged);
         try
         {
-            return merged.Deserialize<EndpointSettings>(JsonSerializerOptions.Web)!;
+            return merged.Deserialize<EndpointSettings>(Exact)!;
         }
         catch (JsonException exception)
         {

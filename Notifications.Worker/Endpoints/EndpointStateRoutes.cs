@@ -45,7 +45,7 @@ internal static class EndpointStateRoutes
 
     private static Task<IResult> Rotate(
         Guid id,
-        RotateSecret rotation,
+        RotateSecret? rotation,
         ClaimsPrincipal caller,
         HttpRequest request,
         EndpointBook endpoints,
@@ -54,7 +54,7 @@ internal static class EndpointStateRoutes
         CancellationToken cancellationToken)
     {
         var key = WebhookSecret.Create();
-        var grace = Grace.Of(rotation.GraceSeconds);
+        var grace = Grace.Of(rotation?.GraceSeconds);
         return endpoints.Change(
             request,
             caller.ReceiverId(),

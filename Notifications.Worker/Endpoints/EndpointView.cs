@@ -1,7 +1,7 @@
 namespace Notifications;
 
 /// <summary>An endpoint as the API shows it.</summary>
-/// <param name="Headers">The names of the headers that are sent along; their values are not told.</param>
+/// <param name="Headers">The names of the headers that are sent along; their values are not told. Null when they cannot be opened.</param>
 /// <param name="Status">A name of <see cref="EndpointState"/>.</param>
 /// <param name="DisabledReason">Why it is disabled.</param>
 /// <param name="ThrottledUntil">When it asked for patience: until then no attempt begins.</param>
@@ -12,7 +12,7 @@ public sealed record EndpointView(
     string Url,
     IReadOnlyList<string> EventTypes,
     string? Description,
-    IReadOnlyList<string> Headers,
+    IReadOnlyList<string>? Headers,
     int? RateLimit,
     string Schedule,
     string? SuccessBody,

@@ -2,7 +2,7 @@ using FluentValidation;
 
 namespace Notifications;
 
-/// <summary>The body of <c>POST /v1/endpoints/{id}/rotate-secret</c>.</summary>
+/// <summary>The body of <c>POST /v1/endpoints/{id}/rotate-secret</c>, which may be absent.</summary>
 /// <param name="GraceSeconds">How long deliveries are signed with the secret before, too: 0 to 604,800; 86,400 when absent.</param>
 public sealed record RotateSecret(int? GraceSeconds);
 

@@ -7,7 +7,7 @@ internal sealed partial class FeedSequencerService(
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
     // Under load, what is committed within this time is numbered in one go.
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

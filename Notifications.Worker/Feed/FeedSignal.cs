@@ -13,17 +13,18 @@ public sealed class FeedSignal
     public void Wake() => _work.Writer.TryWrite(true);
 
     /// <summary>Waits for <see cref="Wake"/>, or until it is time to look anyway.</summary>
-    public async Task WaitForWork(TimeSpan atMost, TimeProvider time, CancellationToken cancellationToken)
+    /// <returns>Whether it was woken.</returns>
+    public async Task<bool> WaitForWork(TimeSpan atMost, TimeProvider time, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(atMost, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            await _work.Reader.ReadAsync(either.Token);
+            return await _work.Reader.ReadAsync(either.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            // It is time to look.
+            return false;
         }
     }
 

@@ -21,10 +21,15 @@ internal sealed record FeedRequest(string? After, string? Type, string? Status, 
     public FeedQuery Read()
     {
         var (after, limit) = new PageRequest(After, Limit).Read(FeedQuery.List, DefaultLimit, MaxLimit);
-        return new FeedQuery(after?.Position ?? 0, Text(Type), State(), Flag(), limit, Patience());
+        return new FeedQuery(after?.Position ?? 0, EventType(), State(), Flag(), limit, Patience());
     }
 
     private static string? Text(string? value) => string.IsNullOrEmpty(value) ? null : value;
+
+    // PostgreSQL takes no text with a NUL.
+    private string? EventType() => Type?.Contains('\0', StringComparison.Ordinal) == true
+        ? throw new InvalidInputException("type", "must not hold control characters.")
+        : Text(Type);
 
     private DeliveryState? State()
     {

@@ -4,7 +4,7 @@ using ServiceDefaults;
 
 namespace Notifications;
 
-/// <summary>The body of <c>POST /v1/receivers/{id}/rotate-key</c>.</summary>
+/// <summary>The body of <c>POST /v1/receivers/{id}/rotate-key</c>, which may be absent.</summary>
 /// <param name="GraceSeconds">How long the key before is good, too: 0 to 604,800; 86,400 when absent. 0 for a key that got into wrong hands.</param>
 public sealed record RotateKey(int? GraceSeconds);
 
@@ -23,7 +23,7 @@ internal static class RotateKeyEndpoint
         routes.MapPost("/receivers/{id:guid}/rotate-key", Rotate).Validate<RotateKey>();
 
     private static async Task<IResult> Rotate(
-        Guid id, RotateKey request, NotificationsDb db, TimeProvider time, CancellationToken cancellationToken)
+        Guid id, RotateKey? request, NotificationsDb db, TimeProvider time, CancellationToken cancellationToken)
     {
         var name = await db.Receivers.Where(r => r.Id == id).Select(r => r.Name).SingleOrDefaultAsync(cancellationToken);
         switch (name)
@@ -37,7 +37,7 @@ internal static class RotateKeyEndpoint
                     $"The key of '{name}' is that of the configuration: change {Settings.EnvironmentName(ApiKey.Setting)} and start anew.");
         }
 
-        var (key, grace) = (ApiKey.Create(), Grace.Of(request.GraceSeconds));
+        var (key, grace) = (ApiKey.Create(), Grace.Of(request?.GraceSeconds));
         DateTime? until = grace > TimeSpan.Zero ? time.UtcNow() + grace : null;
 
         // One statement, which reads what it replaces: of two at once each hands on the key that it found.

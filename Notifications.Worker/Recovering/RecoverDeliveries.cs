@@ -17,7 +17,12 @@ public sealed class RecoverDeliveries(
     public async Task Consume(ConsumeContext<ContinueJob> context)
     {
         var cancellationToken = context.CancellationToken;
-        var job = await db.Jobs.SingleAsync(j => j.Id == context.Message.JobId, cancellationToken);
+        var job = await db.Jobs.SingleOrDefaultAsync(j => j.Id == context.Message.JobId && j.Part == context.Message.Part && j.State == JobState.Running, cancellationToken);
+        if (job is null)
+        {
+            return;   // done by another message for the same part
+        }
+
         var endpoint = await db.Endpoints.AsNoTracking().SingleAsync(e => e.Id == job.EndpointId, cancellationToken);
         var part = endpoint.State == EndpointState.Deleted ? [] : await Next(job, cancellationToken);
         if (part.Count > 0)
@@ -26,13 +31,14 @@ public sealed class RecoverDeliveries(
             (job.LastCreatedAt, job.LastId) = (part[^1].CreatedAt, part[^1].Id);
         }
 
+        (job.Part, job.ProgressAt) = (job.Part + 1, time.UtcNow());
         if (part.Count == Batch)
         {
-            await outbox.Send(ContinueJob.Address, new ContinueJob(job.Id), cancellationToken);
+            await outbox.Send(ContinueJob.Address, new ContinueJob(job.Id, job.Part), cancellationToken);
         }
         else
         {
-            (job.State, job.FinishedAt) = (JobState.Done, time.UtcNow());
+            (job.State, job.FinishedAt) = (JobState.Done, job.ProgressAt);
         }
     }
 

@@ -36,6 +36,7 @@ internal static class RecoverEndpoint
         }
 
         _ = EnumText.TryRead<JobScope>(request.Scope, out var scope);
+        var now = time.UtcNow();
         var job = new Job
         {
             Id = NewId.NextGuid(),
@@ -43,11 +44,12 @@ internal static class RecoverEndpoint
             ReceiverId = endpoint.ReceiverId,
             Scope = scope,
             Since = request.Since!.Value.UtcDateTime,
-            Until = request.Until?.UtcDateTime ?? time.UtcNow(),
-            CreatedAt = time.UtcNow(),
+            Until = request.Until?.UtcDateTime ?? now,
+            ProgressAt = now,
+            CreatedAt = now,
         };
         db.Jobs.Add(job);
-        await outbox.Send(ContinueJob.Address, new ContinueJob(job.Id), cancellationToken);
+        await outbox.Send(ContinueJob.Address, new ContinueJob(job.Id, job.Part), cancellationToken);
         await db.SaveChangesAsync(cancellationToken);
         return TypedResults.Accepted($"/v1/jobs/{job.Id}", JobView.Of(job));
     }

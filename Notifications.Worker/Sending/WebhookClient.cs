@@ -18,6 +18,7 @@ public sealed class WebhookClient : IDisposable
     private static readonly MediaTypeHeaderValue Json = new("application/json");
 
     private readonly HttpMessageInvoker http;
+    private readonly NameLookUps names = new(NameLookUps.Most, Dns.GetHostAddresses);
     private readonly AllowedDestinations allowed;
     private readonly TimeSpan timeout;
     private readonly TimeProvider time;
@@ -33,7 +34,7 @@ public sealed class WebhookClient : IDisposable
         (this.allowed, this.timeout, this.time) = (allowed, timeout, time);
         http = new HttpMessageInvoker(new SocketsHttpHandler
         {
-            ConnectCallback = new GuardedConnection(allowed, resolve ?? Dns.GetHostAddressesAsync).Connect,
+            ConnectCallback = new GuardedConnection(allowed, resolve ?? names.Resolve).Connect,
             UseProxy = false,
             UseCookies = false,
             AllowAutoRedirect = false,
@@ -73,7 +74,11 @@ public sealed class WebhookClient : IDisposable
         }
     }
 
-    public void Dispose() => http.Dispose();
+    public void Dispose()
+    {
+        http.Dispose();
+        names.Dispose();
+    }
 
     private HttpRequestMessage Write(WebhookRequest webhook)
     {

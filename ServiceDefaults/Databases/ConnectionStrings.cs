@@ -8,6 +8,8 @@ namespace ServiceDefaults;
 /// <summary>Reads connection strings and refuses what cannot work, without repeating it: it may hold a password.</summary>
 internal static class ConnectionStrings
 {
+    private const int PreparedStatements = 50;
+
     public static string Sqlite(this IConfiguration configuration, string name)
     {
         const string expected = "a file, such as 'Data Source=data/users.db'";
@@ -32,8 +34,21 @@ internal static class ConnectionStrings
         {
             (null or "", _) => throw Refuse(key, expected, "it names no Host"),
             (_, null or "") => throw Refuse(key, expected, "it names no Database"),
-            _ => value,
+            _ => Prepared(value, parsed),
         };
+    }
+
+    // The services send the same few statements again and again: prepared, the server need not plan them each time. Behind a
+    // pooler that cannot do it, say 'Max Auto Prepare=0'.
+    private static string Prepared(string value, NpgsqlConnectionStringBuilder parsed)
+    {
+        if (value.Replace(" ", "", StringComparison.Ordinal).Contains(nameof(parsed.MaxAutoPrepare), StringComparison.OrdinalIgnoreCase))
+        {
+            return value;
+        }
+
+        parsed.MaxAutoPrepare = PreparedStatements;
+        return parsed.ConnectionString;
     }
 
     public static string SqlServer(this IConfiguration configuration, string name)

@@ -10,11 +10,18 @@ namespace ServiceDefaults;
 /// <summary>Runs a request's validator before its endpoint.</summary>
 public static class Validation
 {
-    /// <summary>Answers 400 with the errors by JSON name when <typeparamref name="TRequest"/> is not valid.</summary>
+    /// <summary>
+    /// Answers 400 with the errors by JSON name when <typeparamref name="TRequest"/> is not valid. An endpoint that takes null for it may
+    /// be called without a body.
+    /// </summary>
     public static RouteHandlerBuilder Validate<TRequest>(this RouteHandlerBuilder endpoint) =>
         endpoint.AddEndpointFilter(async (context, next) =>
         {
-            var request = context.Arguments.OfType<TRequest>().Single();
+            if (context.Arguments.OfType<TRequest>().SingleOrDefault() is not { } request)
+            {
+                return await next(context);
+            }
+
             var validator = context.HttpContext.RequestServices.GetRequiredService<IValidator<TRequest>>();
             var result = await validator.ValidateAsync(request, context.HttpContext.RequestAborted);
             return result.IsValid ? await next(context) : Problem(result);

@@ -31,6 +31,9 @@ public static class ServiceDefaultsExtensions
 
         builder.Services.TryAddSingleton(TimeProvider.System);
         builder.Services.AddProblems();
+
+        // Which of two members of one name counts is decided differently by every reader: neither does.
+        builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.AllowDuplicateProperties = false);
         builder.Services.AddAuthenticationCore();   // not AddAuthentication: its key ring would be written to disk for nobody
         builder.Services.AddWebEncoders();
         builder.Services.AddAuthorization();

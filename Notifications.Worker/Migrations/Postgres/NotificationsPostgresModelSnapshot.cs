@@ -189,6 +189,13 @@ namespace Notifications.Migrations.Postgres
                     b.Property<Guid?>("LastId")
                         .HasColumnType("uuid");
 
+                    b.Property<int>("Part")
+                        .IsConcurrencyToken()
+                        .HasColumnType("integer");
+
+                    b.Property<DateTime>("ProgressAt")
+                        .HasColumnType("timestamp with time zone");
+
                     b.Property<Guid>("ReceiverId")
                         .HasColumnType("uuid");
 
@@ -212,6 +219,9 @@ namespace Notifications.Migrations.Postgres
                     b.HasIndex("CreatedAt");
 
                     b.HasIndex("EndpointId");
+
+                    b.HasIndex("ProgressAt")
+                        .HasFilter("\"State\" = 0");
 
                     b.ToTable("Job", (string)null);
                 });

@@ -194,6 +194,13 @@ namespace Notifications.Migrations.SqlServer
                     b.Property<Guid?>("LastId")
                         .HasColumnType("uniqueidentifier");
 
+                    b.Property<int>("Part")
+                        .IsConcurrencyToken()
+                        .HasColumnType("int");
+
+                    b.Property<DateTime>("ProgressAt")
+                        .HasColumnType("datetime2");
+
                     b.Property<Guid>("ReceiverId")
                         .HasColumnType("uniqueidentifier");
 
@@ -217,6 +224,9 @@ namespace Notifications.Migrations.SqlServer
                     b.HasIndex("CreatedAt");
 
                     b.HasIndex("EndpointId");
+
+                    b.HasIndex("ProgressAt")
+                        .HasFilter("\"State\" = 0");
 
                     b.ToTable("Job", (string)null);
                 });

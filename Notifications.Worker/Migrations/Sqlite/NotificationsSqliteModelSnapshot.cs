@@ -184,6 +184,13 @@ namespace Notifications.Migrations.Sqlite
                     b.Property<Guid?>("LastId")
                         .HasColumnType("TEXT");
 
+                    b.Property<int>("Part")
+                        .IsConcurrencyToken()
+                        .HasColumnType("INTEGER");
+
+                    b.Property<DateTime>("ProgressAt")
+                        .HasColumnType("TEXT");
+
                     b.Property<Guid>("ReceiverId")
                         .HasColumnType("TEXT");
 
@@ -207,6 +214,9 @@ namespace Notifications.Migrations.Sqlite
                     b.HasIndex("CreatedAt");
 
                     b.HasIndex("EndpointId");
+
+                    b.HasIndex("ProgressAt")
+                        .HasFilter("\"State\" = 0");
 
                     b.ToTable("Job", (string)null);
                 });

@@ -5,12 +5,16 @@ using Notifications;
 using Notifications.Delivering;
 using Notifications.Sending;
 using Outbox.Testing;
+using Polly.CircuitBreaker;
 
 namespace Services.Tests;
 
 /// <summary>An endpoint that is down is left alone for a while, and what it was to be told goes on in its schedule.</summary>
 public sealed class CircuitTests : IAsyncLifetime
 {
+    private static readonly Exchange Down =
+        new(default, default, new WebhookAnswer(null, 500), new Verdict(AttemptOutcome.Refused, DeliveryState.Pending) { IsDown = true });
+
     private readonly TestDatabase database = TestDatabase.Sqlite();
     private readonly ManualTimeProvider lanesClock = new(TimeProvider.System.GetUtcNow());
     private HookServer? server;
@@ -56,6 +60,48 @@ public sealed class CircuitTests : IAsyncLifetime
         (await Notifier.Becomes(id, DeliveryState.Delivered)).Attempt.ShouldBe(2);
     }
 
+    /// <summary>Another replica was faster, there was nothing to send, this one is being stopped: none of it says that the endpoint is up.</summary>
+    [Theory]
+    [InlineData("taken")]
+    [InlineData("unsendable")]
+    [InlineData("stopped")]
+    public async Task A_trial_that_did_not_call_proves_nothing(string what)
+    {
+        using var lane = new EndpointLane(cap: 8, lanesClock);
+        for (var i = 0; i < 10; i++)
+        {
+            await lane.Circuit.ExecuteAsync(_ => ValueTask.FromResult<Exchange?>(Down));
+        }
+
+        lanesClock.Advance(TimeSpan.FromSeconds(6));
+        var trial = lane.Circuit.ExecuteAsync(_ => what switch
+        {
+            "taken" => ValueTask.FromResult<Exchange?>(null),
+            "unsendable" => ValueTask.FromResult<Exchange?>(Down with { Verdict = new Verdict(AttemptOutcome.Forbidden, DeliveryState.Pending), WasCalled = false }),
+            _ => throw new OperationCanceledException(),
+        });
+        if (what == "stopped")
+        {
+            await Should.ThrowAsync<OperationCanceledException>(trial.AsTask);
+        }
+        else
+        {
+            await trial;
+        }
+
+        await Should.ThrowAsync<BrokenCircuitException>(() => lane.Circuit.ExecuteAsync(_ => ValueTask.FromResult<Exchange?>(Down)).AsTask());
+    }
+
+    [Fact]
+    public async Task Where_nobody_was_called_the_endpoint_does_not_seem_down()
+    {
+        using var lane = new EndpointLane(cap: 8, lanesClock);
+        for (var i = 0; i < 20; i++)
+        {
+            await lane.Circuit.ExecuteAsync(_ => ValueTask.FromResult<Exchange?>(null));
+        }
+    }
+
     public async Task InitializeAsync()
     {
         server = await HookServer.Start();
@@ -74,10 +120,9 @@ public sealed class CircuitTests : IAsyncLifetime
     private async Task<Guid> ParkedWhileDown()
     {
         var circuit = Notifier.App.Services.GetRequiredService<EndpointLanes>().Of(await Notifier.AddEndpoint(Server.Url)).Circuit;
-        var down = new Exchange(default, default, new WebhookAnswer(null, 500), new Verdict(AttemptOutcome.Refused, DeliveryState.Pending) { IsDown = true });
         for (var i = 0; i < 10; i++)
         {
-            await circuit.ExecuteAsync(_ => ValueTask.FromResult<Exchange?>(down));
+            await circuit.ExecuteAsync(_ => ValueTask.FromResult<Exchange?>(Down));
         }
 
         var id = await Notifier.TellOne();

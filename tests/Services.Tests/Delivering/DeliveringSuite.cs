@@ -2,7 +2,9 @@ using System.Diagnostics;
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Notifications;
+using Notifications.Delivering;
 using Notifications.Sending;
 using Outbox.Testing;
 
@@ -246,6 +248,114 @@ public abstract class DeliveringSuite(Func<Task<TestDatabase>> create) : IAsyncL
         states.Count.ShouldBe(20);
         states.ShouldAllBe(s => s == DeliveryState.Pending || s == DeliveryState.Delivering);
     }
+
+    /// <summary>What waits for an answer keeps neither a consumer nor a connection from the others.</summary>
+    [SkippableFact]
+    public async Task Receivers_that_hang_delay_no_other_however_many_they_are()
+    {
+        var go = new Signal();
+        await using var slow = await HookServer.Start((_, _) => go.WaitAsync(Eventually.Limit * 2));
+        await using var quick = await HookServer.Start();
+        Start(("Timeout", "00:01:00"), ("Lease", "00:02:00"));
+        for (var i = 0; i < 5; i++)
+        {
+            await Notifier.AddEndpoint(slow.Url);
+        }
+
+        for (var i = 0; i < 8; i++)
+        {
+            await Notifier.Tell();
+        }
+
+        await slow.Requests.WaitForCount(5 * 8);
+        var alive = await Notifier.AddEndpoint(quick.Url);
+        await Notifier.Becomes(await Notifier.TellOne(alive), DeliveryState.Delivered);
+        go.Set();
+    }
+
+    [SkippableFact]
+    public async Task What_finds_all_calls_of_its_endpoint_made_is_given_back_as_if_it_had_not_been_taken()
+    {
+        var go = new Signal();
+        await using var server = await HookServer.Start((_, _) => go.WaitAsync());
+        notifier = new Notifier(database!, new(StringComparer.Ordinal) { ["Delivery:InFlightPerEndpoint"] = "1" }, relays: false);
+        await Notifier.AddEndpoint(server.Url);
+        var (first, second) = (await Notifier.TellOne(), await Notifier.TellOne());
+        var before = await Notifier.Delivery(second);
+        var calling = Attempt(first);
+        await server.Requests.WaitForCount(1);
+
+        await Attempt(second);
+
+        var parked = await Notifier.Delivery(second);
+        (parked.State, parked.Attempt, parked.Step, parked.LeaseUntil, parked.UpdatedAt).ShouldBe((DeliveryState.Pending, 1, 0, null, before.UpdatedAt));
+        parked.NextAttemptAt!.Value.ShouldBeGreaterThan(before.NextAttemptAt!.Value);
+        (await Notifier.Attempts(second)).ShouldBeEmpty();
+        server.Requests.Count.ShouldBe(1);
+        go.Set();
+        await calling;
+        (await Notifier.Delivery(first)).State.ShouldBe(DeliveryState.Delivered);
+    }
+
+    /// <summary>Another replica's clock is ahead: the attempt is made at its time all the same, and by the only message there is.</summary>
+    [SkippableFact]
+    public async Task A_wake_up_that_is_a_little_early_waits_for_its_time()
+    {
+        await using var server = await HookServer.Start();
+        notifier = new Notifier(database!, relays: false);
+        await Notifier.AddEndpoint(server.Url);
+        var id = await Notifier.TellOne();
+        var due = (await Notifier.Delivery(id)).NextAttemptAt!.Value;
+        var clock = new ManualTimeProvider(new DateTimeOffset(due, TimeSpan.Zero) - TimeSpan.FromMilliseconds(600));
+
+        var attempting = Notifier.InScope(async services =>
+        {
+            await ActivatorUtilities.CreateInstance<Attempting>(services, clock).Run(new WakeDelivery(id, 1), CancellationToken.None);
+            return true;
+        });
+        await clock.WaitForTimersAsync(1);
+        (await Notifier.Delivery(id)).State.ShouldBe(DeliveryState.Pending);
+        clock.Advance(TimeSpan.FromMilliseconds(601));
+        await attempting;
+
+        (await Notifier.Attempts(id)).ShouldHaveSingleItem().StartedAt.ShouldBeGreaterThanOrEqualTo(due);
+    }
+
+    [SkippableFact]
+    public async Task What_came_of_a_call_is_written_down_also_while_the_notifier_is_being_stopped()
+    {
+        var go = new Signal();
+        notifier = new Notifier(database!, relays: false);
+        var turns = Notifier.App.Services.GetRequiredService<DatabaseTurns>();
+        await using var server = await HookServer.Start((_, _) =>
+        {
+            // The outcome has to wait until the test lets it.
+            for (var i = 0; i < DatabaseTurns.OnServer; i++)
+            {
+                _ = turns.Run(() => go.WaitAsync(), CancellationToken.None);
+            }
+
+            return Task.CompletedTask;
+        });
+        await Notifier.AddEndpoint(server.Url);
+        var id = await Notifier.TellOne();
+        using var stop = new CancellationTokenSource();
+        var lanes = Notifier.App.Services.GetRequiredService<EndpointLanes>();
+
+        var attempting = Attempt(id, stop.Token);
+        await Eventually.Get(() => (server.Requests.Count, lanes.InFlight), now => now == (1, 0));
+        await stop.CancelAsync();
+        go.Set();
+        await attempting;
+
+        (await Notifier.Delivery(id)).State.ShouldBe(DeliveryState.Delivered);
+    }
+
+    private Task<bool> Attempt(Guid id, CancellationToken cancellationToken = default) => Notifier.InScope(async services =>
+    {
+        await services.GetRequiredService<Attempting>().Run(new WakeDelivery(id, 1), cancellationToken);
+        return true;
+    });
 
     [SkippableFact]
     public async Task A_name_that_leads_into_the_network_is_an_attempt_that_failed()

@@ -42,5 +42,16 @@ public sealed class EndpointLaneTests
     public void An_endpoint_that_is_down_is_asked_after_less_and_less_often(int waited, int trialAfter, int seconds) =>
         After(lane.ParkWhileDown(TimeSpan.FromSeconds(trialAfter), TimeSpan.FromSeconds(waited))).ShouldBe(TimeSpan.FromSeconds(seconds));
 
+    /// <summary>What is parked for hours, because the endpoint asked for it or was down for long, says nothing of what only has to wait for a place.</summary>
+    [Fact]
+    public void Who_comes_back_in_hours_does_not_push_back_who_comes_back_at_once()
+    {
+        lane.Park(Now.UtcDateTime.AddHours(2), rate: null, TimeSpan.Zero);
+        lane.ParkWhileDown(TimeSpan.FromSeconds(5), waited: TimeSpan.FromHours(1));
+
+        After(lane.Park(null, rate: null, TimeSpan.Zero)).ShouldBe(TimeSpan.FromSeconds(0.2));
+        After(lane.ParkWhileDown(TimeSpan.FromSeconds(5), TimeSpan.Zero)).ShouldBe(TimeSpan.FromSeconds(5));
+    }
+
     private static TimeSpan After(DateTime until) => until - Now.UtcDateTime;
 }

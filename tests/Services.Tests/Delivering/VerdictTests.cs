@@ -126,6 +126,24 @@ public sealed class VerdictTests
         Should.Throw<StartException>(() => DeliverySettings.Read(configuration)).Message.ShouldContain($"Delivery__{name}");
     }
 
+    /// <summary>A status line that is none, for one, is quoted in the error; PostgreSQL takes no NUL, and no driver half a character.</summary>
+    [Fact]
+    public void Whatever_an_endpoint_says_can_be_written_down()
+    {
+        var said = "\0" + string.Concat(Enumerable.Repeat("\U0001F600", 600));
+        var answer = new WebhookAnswer(AttemptOutcome.Unreachable, Body: System.Text.Encoding.UTF8.GetBytes(said), Error: said);
+        var work = new DeliveryWork(Guid.Empty, 1, 0, null, Now, Guid.Empty, null, null, Endpoint("standard"));
+
+        var row = new Exchange(Now, TimeSpan.Zero, answer, Of(answer)).Row(work);
+
+        foreach (var text in new[] { row.Error!, row.Answer! })
+        {
+            text.ShouldStartWith("\uFFFD\U0001F600");
+            text.Length.ShouldBeLessThanOrEqualTo(DeliveryAttempt.MaxText);
+            text.Where((c, i) => char.IsHighSurrogate(c) && (i + 1 == text.Length || !char.IsLowSurrogate(text[i + 1]))).ShouldBeEmpty();
+        }
+    }
+
     private static Verdict Of(WebhookAnswer answer, int step = 0) => Verdict.Of(answer, Endpoint("standard"), step, Now, 0);
 
     private static WebhookEndpoint Endpoint(string schedule) => new() { Url = "", EventTypes = "", Secret = [], Schedule = schedule };

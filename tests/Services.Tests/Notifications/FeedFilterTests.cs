@@ -48,6 +48,7 @@ public sealed class FeedFilterTests : ServiceTests<NotificationsDb>
     [InlineData("wait=21", "wait")]
     [InlineData("wait=-1", "wait")]
     [InlineData("after=nonsense", "after")]
+    [InlineData("type=points%00credited", "type")]
     public async Task What_it_cannot_be_asked_is_named(string query, string field) =>
         (await (await Client.GetAsync($"/v1/notifications?{query}")).ShouldBeProblem(HttpStatusCode.BadRequest, "validation"))
             .Fields().ShouldBe([field]);

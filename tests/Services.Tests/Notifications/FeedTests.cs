@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Headers;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
@@ -16,7 +17,7 @@ public abstract class FeedTests(Func<Task<TestDatabase>> create) : IAsyncLifetim
 
     private ServiceApp<NotificationsDb> App => app!;
 
-    private HttpClient Client => client!;
+    protected HttpClient Client => client!;
 
     protected TestDatabase Database => database!;
 
@@ -177,6 +178,11 @@ public sealed class FeedOnSqliteTests() : FeedTests(() => Task.FromResult(TestDa
 
 public sealed class FeedOnPostgresTests() : FeedTests(TestDatabase.PostgresAsync)
 {
+    /// <summary>The database itself refuses text with a NUL.</summary>
+    [SkippableFact]
+    public async Task What_no_text_of_the_database_holds_is_not_asked_of_it() =>
+        await (await Client.GetAsync("/v1/notifications?type=points%00credited")).ShouldBeProblem(HttpStatusCode.BadRequest, "validation");
+
     /// <summary>What one replica has stored and numbered is no signal to another: it looks for itself.</summary>
     [SkippableFact]
     public async Task Who_waits_at_one_replica_is_told_what_another_has_stored()

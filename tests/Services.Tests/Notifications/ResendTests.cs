@@ -2,7 +2,9 @@ using System.Net;
 using System.Text.Json.Nodes;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Notifications;
+using Notifications.Delivering;
 using Outbox.Testing;
 
 namespace Services.Tests;
@@ -105,6 +107,65 @@ public abstract class ResendTests(Func<Task<TestDatabase>> create) : IAsyncLifet
         (await Recover(endpoint, "missing", since: 0))["recovered"]!.GetValue<int>().ShouldBe(0);
     }
 
+    /// <summary>Its message was lost, or given up to the error queue: the endpoint could never be recovered again.</summary>
+    [SkippableFact]
+    public async Task A_job_that_stands_still_is_resumed_once_and_comes_to_its_end()
+    {
+        var endpoint = await Paused();
+        for (var i = 0; i < 3; i++)
+        {
+            await Store(endpoint, i, DeliveryState.Exhausted);
+        }
+
+        var (id, now) = (NewId.NextGuid(), TimeProvider.System.GetUtcNow().UtcDateTime);
+        await App.InDb(async db =>
+        {
+            var receiverId = await db.Endpoints.Select(e => e.ReceiverId).SingleAsync();
+            db.Jobs.Add(new Job { Id = id, EndpointId = endpoint, ReceiverId = receiverId, Until = now, Part = 4, ProgressAt = now });
+            return await db.SaveChangesAsync();
+        });
+        (await Sweep()).Resumed.ShouldBe(0, "it may be under way");
+        await (await Client.SendJson(HttpMethod.Post, $"/v1/endpoints/{endpoint}/recover", """{"since":"2026-01-01T00:00:00Z","scope":"failed"}"""))
+            .ShouldBeProblem(HttpStatusCode.Conflict, "job-running");
+
+        await App.InDb(db => db.Jobs.ExecuteUpdateAsync(set => set.SetProperty(j => j.ProgressAt, now.AddMinutes(-6))));
+        (await Task.WhenAll(Sweep(), Sweep())).Sum(sweep => sweep.Resumed).ShouldBeLessThanOrEqualTo(1, "the service's own sweeper may have been faster");
+
+        (await Ended(id.ToString()))["recovered"]!.GetValue<int>().ShouldBe(3);
+        await Recover(endpoint, "failed", since: 0);
+    }
+
+    /// <summary>A job that was resumed while its message was only late: two messages for one part.</summary>
+    [SkippableFact]
+    public async Task Of_two_messages_for_a_part_of_a_job_one_does_it()
+    {
+        var endpoint = await Paused();
+        for (var i = 0; i < 150; i++)
+        {
+            await Store(endpoint, i, null);
+        }
+
+        var id = NewId.NextGuid();
+        await App.InDb(async db =>
+        {
+            var receiverId = await db.Endpoints.Select(e => e.ReceiverId).SingleAsync();
+            db.Jobs.Add(new Job
+            {
+                Id = id, EndpointId = endpoint, ReceiverId = receiverId, Scope = JobScope.Missing, Until = DateTime.UnixEpoch.AddDays(1),
+                ProgressAt = TimeProvider.System.GetUtcNow().UtcDateTime,
+            });
+            return await db.SaveChangesAsync();
+        });
+        var sender = await App.Services.GetRequiredService<IBus>().GetSendEndpoint(ContinueJob.Address);
+        var before = App.Received.Count;
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => sender.Send(new ContinueJob(id, 0))));
+
+        (await Ended(id.ToString()))["recovered"]!.GetValue<int>().ShouldBe(150);
+        await App.Received.WaitForCount(before + 5);
+        App.Received.Values.Skip(before).ShouldAllBe(message => message.Fault == null);
+        (await App.InDb(db => db.Jobs.SingleAsync())).Part.ShouldBe(2);
+    }
+
     [SkippableTheory]
     [InlineData("""{"scope":"failed"}""", "since")]
     [InlineData("""{"since":"2026-01-01T00:00:00Z"}""", "scope")]
@@ -173,7 +234,16 @@ public abstract class ResendTests(Func<Task<TestDatabase>> create) : IAsyncLifet
             $"/v1/endpoints/{endpointId}/recover",
             $$"""{"since":"{{DateTime.UnixEpoch.AddSeconds(since):O}}","scope":"{{scope}}"}""",
             HttpStatusCode.Accepted);
-        return await Eventually.Get(() => Client.GetJson($"/v1/jobs/{begun["id"]}"), job => job["status"]!.GetValue<string>() == "done");
+        return await Ended(begun["id"]!.GetValue<string>());
+    }
+
+    private Task<JsonNode> Ended(string job) =>
+        Eventually.Get(() => Client.GetJson($"/v1/jobs/{job}"), found => found["status"]!.GetValue<string>() == "done");
+
+    private async Task<Sweep> Sweep()
+    {
+        await using var scope = App.Services.CreateAsyncScope();
+        return await scope.ServiceProvider.GetRequiredService<Sweeper>().RunOnce(CancellationToken.None);
     }
 }
 
