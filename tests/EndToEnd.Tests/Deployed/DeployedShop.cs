@@ -94,8 +94,9 @@ internal sealed class DeployedShop
         // What was sent twice may still wait in a queue, and would be wrong only after its consumption; what was given up
         // lies in an error queue.
         await Eventually.Get(
-            () => Containers.ExecuteAsync("rabbitmq", "rabbitmqctl --quiet --no-table-headers list_queues messages"),
-            lines => lines.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).All(line => line == "0"),
+            () => Containers.ExecuteAsync("rabbitmq", "rabbitmqctl --quiet --no-table-headers list_queues messages consumers messages_unacknowledged name"),
+            lines => lines.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+                .All(line => line.StartsWith("0\t", StringComparison.Ordinal)),
             Eventually.Limit * 6);
         await SettledAsync(registered);
     }
