@@ -80,5 +80,5 @@ export OUTBOX_E2E_COMPOSE="docker compose"
 
 say "=== Testing"
 dotnet test tests/EndToEnd.Tests --no-build --nologo -m:1 \
-  --blame-hang --blame-hang-timeout 10m --blame-hang-dump-type none \
+  --logger "console;verbosity=normal" --blame-hang --blame-hang-timeout 10m --blame-hang-dump-type none \
   --filter "FullyQualifiedName~EndToEnd.Tests.Deployed" </dev/null

@@ -10,6 +10,9 @@ internal sealed class ContainerSet(string compose)
     // A container is up within seconds; on a busy machine, with migrations to check, it takes a while.
     private static readonly TimeSpan StartLimit = Eventually.Limit * 4;
 
+    // A question to the engine is answered within seconds, or never: an exec that ends while it is attached to can hang.
+    private static readonly TimeSpan AnswerLimit = Eventually.Limit;
+
     /// <summary>Where each replica of a service answers; a port may be another after every start.</summary>
     public async Task<IReadOnlyList<Uri>> AddressesAsync(string service)
     {
@@ -39,7 +42,7 @@ internal sealed class ContainerSet(string compose)
         }
         finally
         {
-            await RunAsync($"docker start {id}");
+            await RunAsync($"docker start {id}", StartLimit);
             await WaitUntilHealthyAsync(id);
         }
     }
@@ -66,7 +69,7 @@ internal sealed class ContainerSet(string compose)
     public async Task ScaleAsync(string service, int replicas)
     {
         await RunAsync(string.Create(
-            CultureInfo.InvariantCulture, $"{compose} up --detach --wait --no-deps --no-recreate --scale {service}={replicas} {service}"));
+            CultureInfo.InvariantCulture, $"{compose} up --detach --wait --no-deps --no-recreate --scale {service}={replicas} {service}"), StartLimit);
         (await IdsAsync(service)).Count.ShouldBe(replicas);
     }
 
@@ -76,7 +79,8 @@ internal sealed class ContainerSet(string compose)
     private static Task WaitUntilHealthyAsync(string id) => Eventually.Get(
         () => RunAsync($"docker inspect --format '{{{{.State.Health.Status}}}}' {id}"), state => state.Trim() == "healthy", StartLimit);
 
-    private static Task<string> RunAsync(string command) => ChildProcess.RunAsync("/bin/sh", ["-c", $"cd '{Root}' && {command}"]);
+    private static Task<string> RunAsync(string command, TimeSpan? limit = null) =>
+        ChildProcess.RunAsync("/bin/sh", ["-c", $"cd '{Root}' && {command}"], limit: limit ?? AnswerLimit);
 
     // Compose reads its files where they lie.
     private static string Root { get; } = FindRoot();

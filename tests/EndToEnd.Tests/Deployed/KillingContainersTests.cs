@@ -52,10 +52,12 @@ public class KillingContainersTests
         List<Guid> waiting = [];
         await shop.Containers.CutOffAsync("rabbitmq", async () =>
         {
-            // Whoever comes now is answered, and their messages lie in the outbox, more and more of them.
-            var end = Task.Delay(TimeSpan.FromSeconds(30), TimeProvider.System);
-            for (var round = 0; !end.IsCompleted; round++)
+            // Whoever comes now is answered, and their messages lie in the outbox, more and more of them. One round a second:
+            // what a fast machine takes in meanwhile, a slow one would have to work off.
+            using var second = new PeriodicTimer(TimeSpan.FromSeconds(1), TimeProvider.System);
+            for (var round = 0; round < 30; round++)
             {
+                await second.WaitForNextTickAsync();
                 var more = Crowd.Start(shop.Entrances, 20, clients: 4, name: DeployedShop.NewName("meanwhile"));
                 await customers.TopUpAsync(customer, round + 1, DeployedShop.NewName("key"));
                 await more.Finished;

@@ -11,6 +11,8 @@ namespace Outbox.Testing;
 /// <param name="receiverKey">The API key of the receiver <c>default</c>.</param>
 public sealed class ShopClient(Uri users, Uri points, Uri notifications, string receiverKey)
 {
+    private const int PageLimit = 250;
+
     private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(20) };
 
     /// <summary>Registers a user, whose address is made of the name.</summary>
@@ -42,10 +44,11 @@ public sealed class ShopClient(Uri users, Uri points, Uri notifications, string 
             throw new InvalidOperationException($"Expected 201; found {answer.StatusCode}: {await answer.Content.ReadAsStringAsync()}");
     }
 
-    /// <summary>A page of the receiver's notifications.</summary>
-    public async Task<PageOf<Notification>> NotificationsAsync(string? after = null)
+    /// <summary>A page of the receiver's notifications, of one type or of all.</summary>
+    public async Task<PageOf<Notification>> NotificationsAsync(string? after = null, string? type = null)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(notifications, $"/v1/notifications?limit=100&after={after}"));
+        using var request = new HttpRequestMessage(
+            HttpMethod.Get, new Uri(notifications, $"/v1/notifications?limit={PageLimit}&after={after}&type={type}"));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", receiverKey);
         using var answer = await Http.SendAsync(request);
         return await ReadAsync<PageOf<Notification>>(answer);
@@ -62,10 +65,9 @@ public sealed class ShopClient(Uri users, Uri points, Uri notifications, string 
         string? after = null;
         do
         {
-            var page = await NotificationsAsync(after);
-            found.AddRange(page.Items.Where(notification =>
-                string.Equals(notification.Type, "points.credited", StringComparison.Ordinal)));
-            after = page.Items.Count < 100 ? null : page.Next;   // the feed goes on: it always has a next
+            var page = await NotificationsAsync(after, "points.credited");
+            found.AddRange(page.Items);
+            after = page.Items.Count < PageLimit ? null : page.Next;   // the feed goes on: it always has a next
         }
         while (after is not null);
         return found;

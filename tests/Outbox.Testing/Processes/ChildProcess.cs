@@ -63,11 +63,18 @@ public sealed class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>Runs a command to its end and returns what it printed; another exit code than 0 throws.</summary>
+    /// <param name="fileName">The program.</param>
+    /// <param name="arguments">Its arguments, one each.</param>
+    /// <param name="environment">Variables added to this process's own; null removes one.</param>
+    /// <param name="standardInput">What it reads.</param>
+    /// <param name="limit">After how long it is killed, with its children; by default never.</param>
+    /// <exception cref="TimeoutException">It was killed.</exception>
     public static async Task<string> RunAsync(
         string fileName,
         IEnumerable<string> arguments,
         IReadOnlyDictionary<string, string?>? environment = null,
-        string standardInput = "")
+        string standardInput = "",
+        TimeSpan? limit = null)
     {
         var start = StartInfo(fileName, arguments, environment);
         using var process = Process.Start(start) ?? throw new InvalidOperationException($"{fileName} could not be started.");
@@ -75,7 +82,16 @@ public sealed class ChildProcess : IAsyncDisposable
         var error = process.StandardError.ReadToEndAsync();
         await process.StandardInput.WriteAsync(standardInput);
         process.StandardInput.Close();
-        await process.WaitForExitAsync();
+        try
+        {
+            await process.WaitForExitAsync().WaitAsync(limit ?? Timeout.InfiniteTimeSpan, TimeProvider.System);
+        }
+        catch (TimeoutException timeout)
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"{string.Join(' ', arguments.Prepend(fileName))} should have ended within {limit}.", timeout);
+        }
+
         return process.ExitCode == 0
             ? await output
             : throw new InvalidOperationException(

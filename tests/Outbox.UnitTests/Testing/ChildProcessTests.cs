@@ -62,6 +62,26 @@ public class ChildProcessTests
         failure.Message.ShouldContain("because");
     }
 
+    [SkippableFact]
+    public async Task A_command_that_does_not_end_is_killed_with_its_children()
+    {
+        OnUnix();
+        var file = Path.GetTempFileName();
+        try
+        {
+            var failure = await Should.ThrowAsync<TimeoutException>(() => ChildProcess.RunAsync(
+                "/bin/sh", ["-c", $"sleep 1000 & echo $! > {file}; wait"], limit: TimeSpan.FromSeconds(1)));
+
+            failure.Message.ShouldContain("sleep 1000");
+            var child = (await File.ReadAllTextAsync(file)).Trim();
+            await Eventually.Is(() => !Directory.Exists($"/proc/{child}") || File.ReadAllText($"/proc/{child}/stat").Contains(") Z ", StringComparison.Ordinal));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
     private static ChildProcess Shell(string script, params (string Name, string Value)[] environment) =>
         ChildProcess.Start("/bin/sh", ["-c", script], environment.ToDictionary(v => v.Name, v => (string?)v.Value, StringComparer.Ordinal));
 
