@@ -9,7 +9,7 @@ namespace Outbox.Relaying;
 /// So the way to the broker is tried as well, by a send that stops itself when it has got a channel: nothing is sent and
 /// nothing is declared.
 /// </remarks>
-internal sealed class BrokerLink(IBusControl bus, TimeProvider time)
+internal sealed class BrokerLink(IBusControl bus, BrokerRoute route, TimeProvider time)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     private static readonly Uri Nowhere = new("queue:outbox-reachable");
@@ -28,7 +28,7 @@ internal sealed class BrokerLink(IBusControl bus, TimeProvider time)
                 return false;
 
             // Waited for here as well: a transport that lost its connection at a bad moment may never come back to this one.
-            var endpoint = await bus.GetSendEndpoint(Nowhere).WaitAsync(either.Token).ConfigureAwait(false);
+            var endpoint = await route.To(Nowhere).WaitAsync(either.Token).ConfigureAwait(false);
             await endpoint.Send(Delivery.Placeholder, new Turnstile(), either.Token).WaitAsync(either.Token).ConfigureAwait(false);
             return false;
         }

@@ -104,7 +104,7 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
         }
     }
 
-    /// <summary>Nothing is on its way: what the transport still holds of what was, it is told to let go of.</summary>
+    /// <summary>Nothing is on its way: what the transport still holds of what was is left behind, and the next send begins anew.</summary>
     public Task LetGo() => sender.LetGo();
 
     /// <summary>Gives up whatever is still on its way.</summary>
@@ -211,6 +211,9 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
     private async Task<bool> IsToBlame()
     {
         await Task.Delay(Settle, time, CancellationToken.None).ConfigureAwait(false);
+
+        // It was alone, so nothing else is on its way; and what it went by may have been broken before.
+        await LetGo().ConfigureAwait(false);
         return await link.IsUp(CancellationToken.None).ConfigureAwait(false);
     }
 }

@@ -1,4 +1,5 @@
 using MassTransit;
+using MassTransit.Configuration;
 using Microsoft.Extensions.Logging;
 using Outbox.Databases;
 
@@ -11,19 +12,22 @@ internal sealed class RelayParts : IDisposable, IAsyncDisposable
     private const int LaneShare = 4;
 
     private readonly RelayConnection _beatConnection;
+    private readonly BrokerRoute _route;
     private readonly Sender _sender;
 
-    public RelayParts(OutboxRegistration registration, OutboxStore store, IBusControl bus, TimeProvider time, ILogger logger)
+    public RelayParts(
+        OutboxRegistration registration, OutboxStore store, IBusControl bus, IHostConfiguration? host, TimeProvider time, ILogger logger)
     {
         var options = registration.Options;
         Connection = new RelayConnection(store, options);
         _beatConnection = new RelayConnection(store, options);
-        _sender = new Sender(bus, time);
+        _route = BrokerRoute.Of(bus, host);
+        _sender = new Sender(bus, _route, time);
 
         var policy = new FailurePolicy(options);
         var table = new MessageTable(Connection, options);
         var keeping = new Keeping(registration, table, time);
-        var link = new BrokerLink(bus, time);
+        var link = new BrokerLink(bus, _route, time);
         Window = new MessageWindow(options.MessageDeliveryLimit, Math.Max(1, options.QueryMessageLimit / LaneShare));
         var dispatch = new Dispatch(Window, _sender, link, policy, options, time);
         Membership = new Membership(_beatConnection, new DatabaseFileLock(_beatConnection), options, time, logger);
@@ -51,6 +55,7 @@ internal sealed class RelayParts : IDisposable, IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        await _route.Abandon().ConfigureAwait(false);
         await Connection.DisposeAsync().ConfigureAwait(false);
         await _beatConnection.DisposeAsync().ConfigureAwait(false);
     }

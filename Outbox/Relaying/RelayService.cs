@@ -1,5 +1,6 @@
 using System.Data.Common;
 using MassTransit;
+using MassTransit.Transports;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -13,7 +14,8 @@ namespace Outbox.Relaying;
 /// they stop.
 /// </summary>
 internal sealed class RelayService<TDbContext>(
-    OutboxRegistration<TDbContext> registration, OutboxStore<TDbContext> store, IBusControl bus, TimeProvider time, ILogger<RelayService<TDbContext>> logger)
+    OutboxRegistration<TDbContext> registration, OutboxStore<TDbContext> store, IBusControl bus, IEnumerable<IBusInstance> instances, TimeProvider time,
+    ILogger<RelayService<TDbContext>> logger)
     : BackgroundService, IHostedLifecycleService
     where TDbContext : DbContext
 {
@@ -32,7 +34,8 @@ internal sealed class RelayService<TDbContext>(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var parts = new RelayParts(registration, store, bus, time, logger);
+        using var parts = new RelayParts(
+            registration, store, bus, instances.FirstOrDefault(i => ReferenceEquals(i.BusControl, bus))?.HostConfiguration, time, logger);
         using var ending = new CancellationTokenSource();
         var beating = Beat(parts.Membership, ending.Token);
         try

@@ -7,16 +7,16 @@ namespace Outbox.Relaying;
 /// <summary>Sends stored messages to the broker. Each delivery ends with the broker's answer, or when it is given up.</summary>
 internal sealed class Sender : IDisposable
 {
-    private readonly IBus _bus;
+    private readonly BrokerRoute _route;
     private readonly PublishedTypes _publishedTypes = new();
     private readonly KnownEndpoints _known;
     private readonly ConnectHandle[] _observers;
     private CancellationTokenSource _held = new();
     private int _underway;
 
-    public Sender(IBus bus, TimeProvider time)
+    public Sender(IBus bus, BrokerRoute route, TimeProvider time)
     {
-        (_bus, _known) = (bus, new KnownEndpoints(time));
+        (_route, _known) = (route, new KnownEndpoints(time));
         var faults = new TransportFaults();
         _observers = [bus.ConnectSendObserver(faults), bus.ConnectPublishObserver(faults)];
     }
@@ -41,11 +41,13 @@ internal sealed class Sender : IDisposable
     }
 
     /// <summary>
-    /// Has the transport let go of sends that were left behind. It replaces no broken connection while it still waits for one of them,
-    /// and nobody could reach the broker any more.
+    /// Leaves behind the way by which was sent, and has the transport let go of sends that it still holds. It replaces no broken
+    /// connection while it waits for one of them, and nobody could reach the broker any more.
     /// </summary>
     public async Task LetGo()
     {
+        _known.Forget();
+        await _route.Abandon().ConfigureAwait(false);
         if (Volatile.Read(ref _underway) == 0)
             return;
         var held = Interlocked.Exchange(ref _held, new CancellationTokenSource());
@@ -90,10 +92,10 @@ internal sealed class Sender : IDisposable
     {
         var message = delivery.Message;
         if (delivery.IsPublished && _publishedTypes.Find(message.MessageType) is { } type)
-            return _known.TryGet(message.MessageType, out var known) ? new(known) : _known.Remember(message.MessageType, type.Endpoint(_bus));
+            return _known.TryGet(message.MessageType, out var known) ? new(known) : _known.Remember(message.MessageType, _route.To(type));
         return _known.TryGet(message.DestinationAddress, out var endpoint)
             ? new(endpoint)
-            : _known.Remember(message.DestinationAddress, _bus.GetSendEndpoint(new Uri(message.DestinationAddress)));
+            : _known.Remember(message.DestinationAddress, _route.To(new Uri(message.DestinationAddress)));
     }
 }
 
@@ -113,6 +115,8 @@ internal sealed class KnownEndpoints(TimeProvider time)
         endpoint = _known.TryGetValue(name, out var known) && time.GetElapsedTime(known.Since) < While ? known.Endpoint : null;
         return endpoint is not null;
     }
+
+    public void Forget() => _known.Clear();
 
     public async ValueTask<ISendEndpoint> Remember(string name, Task<ISendEndpoint> finding)
     {
