@@ -80,7 +80,8 @@ internal sealed class CheckRounds : IDisposable
         var scope = _store.Open(out var dbContext);
         await using (scope.ConfigureAwait(false))
         {
-            var due = _store.FreeMessages(dbContext).Where(m => m.State == OutboxMessageState.Prepared && m.DueAt <= now);
+            var free = await _store.FreeMessages(dbContext, cancellationToken).ConfigureAwait(false);
+            var due = free.Where(m => m.State == OutboxMessageState.Prepared && m.DueAt <= now);
             if (afterId > 0)
                 due = due.Where(m => m.DueAt > afterDue || (m.DueAt == afterDue && m.SequenceNumber > afterId));
             return await due

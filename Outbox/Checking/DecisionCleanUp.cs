@@ -49,7 +49,8 @@ internal sealed class DecisionCleanUp(OutboxRegistration registration, OutboxSto
         var scope = store.Open(out var dbContext);
         await using (scope.ConfigureAwait(false))
         {
-            var rows = await store.FreeMessages(dbContext)
+            var free = await store.FreeMessages(dbContext, cancellationToken).ConfigureAwait(false);
+            var rows = await free
                 .Where(m => (int)m.State >= FirstDecided && m.ClosedAt <= before && !kept.Contains(m.MessageType))
                 .OrderBy(m => m.ClosedAt)
                 .Take(BatchSize)
@@ -59,9 +60,9 @@ internal sealed class DecisionCleanUp(OutboxRegistration registration, OutboxSto
             var gone = new List<long>();
             foreach (var ofType in rows.GroupBy(r => r.MessageType, StringComparer.Ordinal))
             {
-                var free = await Free(scope.ServiceProvider, ofType.Key, [.. ofType], before, cancellationToken).ConfigureAwait(false);
-                gone.AddRange(free.Select(r => r.SequenceNumber));
-                if (free.Count < ofType.Count())
+                var able = await Free(scope.ServiceProvider, ofType.Key, [.. ofType], before, cancellationToken).ConfigureAwait(false);
+                gone.AddRange(able.Select(r => r.SequenceNumber));
+                if (able.Count < ofType.Count())
                     kept.Add(ofType.Key);
             }
 

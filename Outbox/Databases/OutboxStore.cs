@@ -11,9 +11,20 @@ internal abstract class OutboxStore
     public abstract SqlDialect Dialect { get; }
 
     /// <summary>The messages but for those that another transaction holds, where a read would wait for it.</summary>
-    public IQueryable<OutboxMessage> FreeMessages(DbContext dbContext) => Dialect.PassingLocks.Length == 0
-        ? dbContext.Set<OutboxMessage>()
-        : dbContext.Set<OutboxMessage>().FromSqlRaw(Dialect.FreeMessages);
+    public async Task<IQueryable<OutboxMessage>> FreeMessages(DbContext dbContext, CancellationToken cancellationToken)
+    {
+        await PassLocks(dbContext, cancellationToken).ConfigureAwait(false);
+        return Dialect.PassingLocks.Length == 0 ? dbContext.Set<OutboxMessage>() : dbContext.Set<OutboxMessage>().FromSqlRaw(Dialect.FreeMessages);
+    }
+
+    /// <summary>Readies a DbContext for reads that pass over locks: a pooled connection may carry an isolation level that refuses them.</summary>
+    public async Task PassLocks(DbContext dbContext, CancellationToken cancellationToken)
+    {
+        if (Dialect.Session is not { } session)
+            return;
+        await dbContext.Database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        await dbContext.Database.ExecuteSqlRawAsync(session, cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>A DbContext of its own, in a scope of its own.</summary>
     public abstract AsyncServiceScope Open(out DbContext dbContext);

@@ -10,12 +10,7 @@ internal sealed class OutboxStatisticsQuery<TDbContext>(OutboxStore<TDbContext> 
     public async Task<OutboxStatistics> Get(CancellationToken cancellationToken = default)
     {
         await using var scope = store.Open(out var dbContext).ConfigureAwait(false);
-        if (store.Dialect.Session is { } session)
-        {
-            await dbContext.Database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-            await dbContext.Database.ExecuteSqlRawAsync(session, cancellationToken).ConfigureAwait(false);
-        }
-
+        await store.PassLocks(dbContext, cancellationToken).ConfigureAwait(false);
         var row = await dbContext.Database.SqlQueryRaw<Row>(store.Dialect.Statistics)
             .SingleAsync(cancellationToken).ConfigureAwait(false);
         return new OutboxStatistics(

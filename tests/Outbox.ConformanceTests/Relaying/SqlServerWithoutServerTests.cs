@@ -41,15 +41,7 @@ public sealed class SqlServerWithoutServerTests
     {
         await using var database = TestDatabase.SqlServerNowhere();
         var seen = new SeenCommands();
-        await using var host = await ShopHost.StartAsync(database, o =>
-        {
-            (o.Start, o.CreateTables) = (false, false);
-            o.DbContext = (services, _) => services.AddDbContext<ShopDb>(options =>
-            {
-                database.Configure(options);
-                options.AddInterceptors(seen, new NoConnection());
-            });
-        });
+        await using var host = await Host(database, seen);
 
         await host.InScope(async (db, outbox) =>
         {
@@ -72,23 +64,41 @@ public sealed class SqlServerWithoutServerTests
     {
         await using var database = TestDatabase.SqlServerNowhere();
         var seen = new SeenCommands();
-        await using var host = await ShopHost.StartAsync(database, o =>
-        {
-            (o.Start, o.CreateTables) = (false, false);
-            o.DbContext = (services, _) => services.AddDbContext<ShopDb>(options =>
-            {
-                database.Configure(options);
-                options.AddInterceptors(seen, new NoConnection());
-            });
-        });
+        await using var host = await Host(database, seen);
         using var rounds = new CheckRounds(
             host.Services.GetRequiredService<OutboxRegistration<ShopDb>>(), host.Services.GetRequiredService<OutboxStore<ShopDb>>(),
             host.Services.GetRequiredService<DecisionInterceptor>(), TimeProvider.System, NullLogger.Instance);
 
         await Should.ThrowAsync<InvalidOperationException>(rounds.RunOnce(default));
 
-        seen.Text.ShouldContain("FROM [OutboxMessage] WITH (READCOMMITTEDLOCK, READPAST)");
-        Errors(seen.Text).ShouldBeEmpty();
+        seen.ShouldHaveReadPastLocks();
+    }
+
+    [Fact]
+    public async Task The_decisions_that_are_forgotten_are_read_past_what_others_hold()
+    {
+        await using var database = TestDatabase.SqlServerNowhere();
+        var seen = new SeenCommands();
+        await using var host = await Host(database, seen);
+        var cleanUp = new DecisionCleanUp(
+            host.Services.GetRequiredService<OutboxRegistration<ShopDb>>(), host.Services.GetRequiredService<OutboxStore<ShopDb>>(),
+            TimeProvider.System, NullLogger.Instance);
+
+        await Should.ThrowAsync<InvalidOperationException>(cleanUp.RunOnce(default));
+
+        seen.ShouldHaveReadPastLocks();
+    }
+
+    [Fact]
+    public async Task The_statistics_are_read_past_what_others_hold()
+    {
+        await using var database = TestDatabase.SqlServerNowhere();
+        var seen = new SeenCommands();
+        await using var host = await Host(database, seen);
+
+        await Should.ThrowAsync<InvalidOperationException>(host.Services.GetRequiredService<IOutboxStatistics<ShopDb>>().Get());
+
+        seen.ShouldHaveReadPastLocks();
     }
 
     [Fact]
@@ -105,6 +115,16 @@ public sealed class SqlServerWithoutServerTests
     }
 
     public static TheoryData<string> Approved() => [.. Directory.GetFiles(Folder(), "*.sql").Select(f => Path.GetFileName(f)!)];
+
+    private static Task<ShopHost> Host(TestDatabase database, SeenCommands seen) => ShopHost.StartAsync(database, o =>
+    {
+        (o.Start, o.CreateTables) = (false, false);
+        o.DbContext = (services, _) => services.AddDbContext<ShopDb>(options =>
+        {
+            database.Configure(options);
+            options.AddInterceptors(seen, new NoConnection());
+        });
+    });
 
     private static IEnumerable<string> Errors(string sql)
     {
@@ -133,6 +153,21 @@ public sealed class SqlServerWithoutServerTests
             Text += command.CommandText;
             Bodies.AddRange(command.Parameters.Cast<DbParameter>().Select(p => p.Value).OfType<byte[]>().Select(b => System.Text.Json.JsonDocument.Parse(b).RootElement));
             throw new InvalidOperationException("Seen; there is no server to run it.");
+        }
+
+        public override ValueTask<InterceptionResult<int>> NonQueryExecutingAsync(
+            DbCommand command, CommandEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
+        {
+            Text += command.CommandText + ";\n";
+            return ValueTask.FromResult(InterceptionResult<int>.SuppressWithResult(-1));
+        }
+
+        // The level first: a pooled connection may carry another, under which the server refuses READPAST.
+        public void ShouldHaveReadPastLocks()
+        {
+            Text.ShouldStartWith("SET TRANSACTION ISOLATION LEVEL READ COMMITTED;");
+            Text.ShouldContain("FROM [OutboxMessage] WITH (READCOMMITTEDLOCK, READPAST)");
+            Errors(Text).ShouldBeEmpty();
         }
     }
 }
