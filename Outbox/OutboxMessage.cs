@@ -9,6 +9,9 @@ namespace Outbox;
 /// </remarks>
 public sealed class OutboxMessage
 {
+    /// <summary>A due time that has come by every replica's clock, whoever writes it.</summary>
+    internal static readonly DateTime AtOnce = DateTime.UnixEpoch;
+
     internal const int MaxPartitionKey = 256;
     internal const int MaxMessageType = 2048;
     internal const int MaxAddress = 1024;

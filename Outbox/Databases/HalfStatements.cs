@@ -15,7 +15,7 @@ internal sealed class HalfStatements
 
         Commit = $"""
             UPDATE {m}
-            SET {state} = 0, {due} = @now, {attempts} = 0, {returns} = 0, {error} = NULL, {history} = concat({history}, @entry)
+            SET {state} = 0, {due} = @due, {attempts} = 0, {returns} = 0, {error} = NULL, {history} = concat({history}, @entry)
             WHERE {id} = @id AND {state} = 3
             """;
         Rollback = $"""

@@ -27,13 +27,12 @@ internal sealed class DeadMessages<TDbContext>(OutboxStore<TDbContext> store, Ou
     public async Task<int> Requeue(IReadOnlyCollection<long> sequenceNumbers, CancellationToken cancellationToken = default)
     {
         await using var scope = store.Open(out var dbContext).ConfigureAwait(false);
-        var now = time.GetUtcNow().UtcDateTime;
 
         // Due at once: the promotion gives the message its place again, and releases its key if it held one.
         var requeued = await Dead(dbContext, sequenceNumbers).ExecuteUpdateAsync(
             set => set
                 .SetProperty(m => m.State, OutboxMessageState.Pending)
-                .SetProperty(m => m.DueAt, now)
+                .SetProperty(m => m.DueAt, OutboxMessage.AtOnce)
                 .SetProperty(m => m.ClosedAt, (DateTime?)null)
                 .SetProperty(m => m.Attempts, 0)
                 .SetProperty(m => m.Returns, 0),
@@ -61,8 +60,8 @@ internal sealed class DeadMessages<TDbContext>(OutboxStore<TDbContext> store, Ou
         var expired = await Dead(dbContext, sequenceNumbers).ExecuteUpdateAsync(
             set => set
                 .SetProperty(m => m.State, OutboxMessageState.Pending)
-                .SetProperty(m => m.DueAt, now)
-                .SetProperty(m => m.ExpiresAt, DateTime.UnixEpoch),          // long ago by every replica's clock
+                .SetProperty(m => m.DueAt, OutboxMessage.AtOnce)
+                .SetProperty(m => m.ExpiresAt, OutboxMessage.AtOnce),
             cancellationToken).ConfigureAwait(false);
         registration.WakeUp.Raise();
         return gone + expired;

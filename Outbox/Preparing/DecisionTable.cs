@@ -75,9 +75,11 @@ internal sealed class DecisionTable(OutboxStore store, TimeProvider time)
         var now = time.GetUtcNow().UtcDateTime;
         return Command(dbContext, decision.IsCommit ? Sql.Commit : Sql.Rollback, command =>
         {
-            command.Add("id", decision.SequenceNumber).Add("now", now).Add("entry", HalfHistory.Line(decision.Event(now)));
-            if (!decision.IsCommit)
-                command.Add("empty", Array.Empty<byte>());
+            command.Add("id", decision.SequenceNumber).Add("entry", HalfHistory.Line(decision.Event(now)));
+            if (decision.IsCommit)
+                command.Add("due", OutboxMessage.AtOnce);
+            else
+                command.Add("now", now).Add("empty", Array.Empty<byte>());
         });
     }
 

@@ -56,6 +56,32 @@ public abstract class HalfRelaySuite
     }
 
     [SkippableFact]
+    public async Task What_is_committed_by_a_replica_whose_clock_is_fast_is_sent_at_once()
+    {
+        await using var database = await NewDatabase();
+        await using var relaying = await Start(database, o => o.AddCheckBack<OrderPlaced, ScriptedCheckBack>());
+        await using var fast = await ShopHost.StartAsync(database, o =>
+        {
+            o.CreateTables = false;
+            o.Time = new ManualTimeProvider(TimeProvider.System.GetUtcNow().AddHours(1));
+            o.Outbox = c => c.AddCheckBack<OrderPlaced, ScriptedCheckBack>();
+            o.Services = services => services.AddSingleton(new Answers());
+            o.WithoutRelay();
+        });
+
+        await fast.InScope(async (db, outbox) =>
+        {
+            await using var joined = await outbox.Prepare(new OrderPlaced(1));
+            joined.Commit();
+            await db.SaveChangesAsync();
+            await using var alone = await outbox.Prepare(new OrderPlaced(2));
+            await alone.CommitAsync();
+        });
+
+        (await _received.WaitForCount(2)).Select(m => m.Number).ShouldBe([1, 2], ignoreOrder: true);
+    }
+
+    [SkippableFact]
     public async Task A_half_message_that_is_kept_for_a_restart_is_sent_again_and_forgets_its_body_when_it_need_not_be()
     {
         await using var database = await NewDatabase();
