@@ -9,20 +9,6 @@ namespace Outbox.Databases;
 /// </summary>
 internal sealed class SqlServerDialect(OutboxTables tables) : SqlDialect(tables)
 {
-    private const int DeadlockVictim = 1205;
-    private const int LockTimeout = 1222;
-    private const int SnapshotConflict = 3960;
-
-    // From this severity on the connection is gone; the errors of connecting have it too, and on Linux no number.
-    private const byte ConnectionGone = 20;
-
-    // Time-out, and the numbers by which a server, or one of its databases, does not take connections or has no room for
-    // the work just now.
-    private static readonly int[] Away =
-    [
-        -2, 596, 701, 921, 922, 927, 976, 983, 1204, 4060, 6005, 8645, 8651, 10928, 10929, 17142, 17197, 18401, 40197, 40501, 40613, 49918, 49919, 49920,
-    ];
-
     public override string True => "1";
 
     public override string False => "0";
@@ -156,12 +142,11 @@ internal sealed class SqlServerDialect(OutboxTables tables) : SqlDialect(tables)
             DELETE TOP (@limit) FROM {Tables.Inbox}{PassingLocks} WHERE {Tables.Inbox[nameof(InboxMessage.ExpiresAt)]} <= @now
             """;
 
-    public override bool IsContention(DbException exception) => Number(exception) is DeadlockVictim or LockTimeout or SnapshotConflict;
+    public override bool IsContention(DbException exception) => Number(exception) is { } number && SqlServerErrors.IsContention(number);
 
     // The driver leaves DbException.IsTransient at false.
     public override bool IsAway(DbException exception)
-        => (Number(exception) is { } number && Away.Contains(number))
-            || exception.GetType().GetProperty("Class")?.GetValue(exception) is >= ConnectionGone;
+        => SqlServerErrors.IsAway(Number(exception), exception.GetType().GetProperty("Class")?.GetValue(exception) as byte?);
 
     private string InboxColumns
     {

@@ -12,6 +12,12 @@ internal sealed class ExceptionProblems(ILogger<ExceptionProblems> logger) : IEx
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken cancellationToken)
     {
+        if (context.RequestAborted.IsCancellationRequested && Any(exception, failure => failure.IsGivenUp()))
+        {
+            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;   // as the framework does, where it is told of it
+            return true;
+        }
+
         var problem = Explain(exception);
         if (problem.StatusCode >= StatusCodes.Status500InternalServerError)
         {
@@ -29,7 +35,7 @@ internal sealed class ExceptionProblems(ILogger<ExceptionProblems> logger) : IEx
         BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } =>
             Problems.For(StatusCodes.Status400BadRequest, "A JSON object is required as the body."),
         BadHttpRequestException bad => Problems.For(bad.StatusCode),
-        _ when IsTransient(exception) => Problems.For(StatusCodes.Status503ServiceUnavailable),
+        _ when Any(exception, failure => failure.IsPassing()) => Problems.For(StatusCodes.Status503ServiceUnavailable),
         _ => Problems.For(StatusCodes.Status500InternalServerError),
     };
 
@@ -41,11 +47,11 @@ internal sealed class ExceptionProblems(ILogger<ExceptionProblems> logger) : IEx
             StatusCodes.Status400BadRequest,
             $"The body is not valid JSON: line {json.LineNumber + 1}, byte {json.BytePositionInLine + 1}.");
 
-    private static bool IsTransient(Exception? exception)
+    private static bool Any(Exception? exception, Predicate<DbException> which)
     {
         for (; exception is not null; exception = exception.InnerException)
         {
-            if (exception is DbException failure && failure.IsPassing())
+            if (exception is DbException failure && which(failure))
             {
                 return true;
             }

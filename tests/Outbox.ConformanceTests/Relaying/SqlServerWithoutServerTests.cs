@@ -114,6 +114,25 @@ public sealed class SqlServerWithoutServerTests
         dialect.IsAway(refused).ShouldBeTrue($"{refused.Number}, {refused.Class}: {refused.Message}");
     }
 
+    /// <summary>What the server says when it is changing hands, or has no room for the work just now; and what it says of a statement itself.</summary>
+    [Theory]
+    [InlineData(952, 16, true)]
+    [InlineData(1105, 17, true)]
+    [InlineData(9002, 17, true)]
+    [InlineData(40613, 16, true)]
+    [InlineData(0, 20, true)]
+    [InlineData(0, 11, false)]
+    [InlineData(547, 16, false)]
+    [InlineData(2627, 14, false)]
+    [InlineData(8152, 16, false)]
+    public async Task A_server_without_room_is_away_and_one_that_refuses_a_statement_is_not(int number, byte severity, bool away)
+    {
+        await using var database = TestDatabase.SqlServerNowhere();
+        await using var host = await ShopHost.StartAsync(database, o => (o.Start, o.CreateTables) = (false, false));
+
+        host.Services.GetRequiredService<OutboxStore<ShopDb>>().Dialect.IsAway(new Failure(number, severity)).ShouldBe(away);
+    }
+
     public static TheoryData<string> Approved() => [.. Directory.GetFiles(Folder(), "*.sql").Select(f => Path.GetFileName(f)!)];
 
     private static Task<ShopHost> Host(TestDatabase database, SeenCommands seen) => ShopHost.StartAsync(database, o =>
@@ -133,6 +152,14 @@ public sealed class SqlServerWithoutServerTests
     }
 
     private static string Folder([CallerFilePath] string thisFile = "") => Path.Combine(Path.GetDirectoryName(thisFile)!, "..", "Approved", "SqlServer");
+
+    /// <summary>As the driver tells it.</summary>
+    private sealed class Failure(int number, byte severity) : DbException
+    {
+        public int Number => number;
+
+        public byte Class => severity;
+    }
 
     private sealed class NoConnection : DbConnectionInterceptor
     {
