@@ -56,7 +56,7 @@ public static class Problems
             404 => ("not-found", "There is nothing here."),
             405 => ("method-not-allowed", "This address does not answer to that method."),
             413 => ("body-too-large", $"The body is larger than {HttpLimits.MaxRequestBody} bytes."),
-            415 => ("unsupported-media-type", "The body must be application/json."),
+            415 => ("unsupported-media-type", "The body must be application/json, and not compressed."),
             503 => ("unavailable", "The service cannot do this right now. Try again."),
             >= 500 => ("internal-error", "Something went wrong here. It has been logged under this trace id."),
             _ => ("refused", "The request was refused."),

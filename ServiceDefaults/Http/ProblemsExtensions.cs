@@ -20,15 +20,14 @@ internal static class ProblemsExtensions
     {
         app.UseExceptionHandler();
         app.UseStatusCodePages();
-        app.Use(RefuseUnknownCharset);
+        app.Use(RefuseUnknownEncodings);
     }
 
-    // The framework throws InvalidOperationException for it, indistinguishable from a defect of ours.
-    private static Task RefuseUnknownCharset(HttpContext context, RequestDelegate next)
+    // For a charset that it does not know the framework throws InvalidOperationException, indistinguishable from a defect of ours; a content
+    // coding it does not look at, and would take the compressed bytes for malformed JSON.
+    private static Task RefuseUnknownEncodings(HttpContext context, RequestDelegate next)
     {
-        if (!MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type)
-            || !type.Charset.HasValue
-            || type.Encoding is not null)
+        if (IsKnownCharset(context.Request) && IsNotEncoded(context.Request))
         {
             return next(context);
         }
@@ -36,4 +35,10 @@ internal static class ProblemsExtensions
         context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
         return Task.CompletedTask;
     }
+
+    private static bool IsKnownCharset(HttpRequest request) =>
+        !MediaTypeHeaderValue.TryParse(request.ContentType, out var type) || !type.Charset.HasValue || type.Encoding is not null;
+
+    private static bool IsNotEncoded(HttpRequest request) => request.Headers.ContentEncoding.All(coding =>
+        string.IsNullOrWhiteSpace(coding) || string.Equals(coding.Trim(), "identity", StringComparison.OrdinalIgnoreCase));
 }

@@ -17,9 +17,16 @@ internal sealed record IdempotencyKey(string? Key, string RequestHash)
 
     private static readonly TimeSpan Kept = TimeSpan.FromHours(24);
 
-    /// <exception cref="InvalidInputException">The key is empty, too long or not made of visible ASCII characters.</exception>
-    public static IdempotencyKey Read<TRequest>(string? key, string endpoint, TRequest request)
+    /// <exception cref="InvalidInputException">There is more than one key, or it is empty, too long or not made of visible ASCII characters.</exception>
+    public static IdempotencyKey Read<TRequest>(IHeaderDictionary headers, string endpoint, TRequest request)
     {
+        var keys = headers[Header];
+        if (keys.Count > 1)
+        {
+            throw new InvalidInputException(Header, "must be there once at most.");
+        }
+
+        var key = (string?)keys;
         if (key is not null && (key.Length is 0 or > StoredAnswer.MaxKey || key.Any(c => c is <= ' ' or > '~')))
         {
             throw new InvalidInputException(Header, $"must be 1 to {StoredAnswer.MaxKey} visible ASCII characters.");

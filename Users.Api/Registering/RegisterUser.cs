@@ -1,7 +1,6 @@
 using Contracts;
 using FluentValidation;
 using MassTransit;
-using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
 using Outbox;
 using ServiceDefaults;
@@ -36,13 +35,13 @@ internal static class RegisterUserEndpoint
 
     private static async Task<IResult> Register(
         RegisterUser request,
-        [FromHeader(Name = IdempotencyKey.Header)] string? key,
+        HttpRequest http,
         UsersDb db,
         IOutbox<UsersDb> outbox,
         TimeProvider time,
         CancellationToken cancellationToken)
     {
-        var idempotency = IdempotencyKey.Read(key, $"POST {Path}", request);
+        var idempotency = IdempotencyKey.Read(http.Headers, $"POST {Path}", request);
         if (await idempotency.FindAnswer(db, cancellationToken) is { } given)
         {
             return given;

@@ -2,7 +2,6 @@ using System.Text.Json.Serialization;
 using Contracts;
 using FluentValidation;
 using MassTransit;
-using Microsoft.AspNetCore.Mvc;
 using Microsoft.EntityFrameworkCore;
 using Outbox;
 using ServiceDefaults;
@@ -34,7 +33,7 @@ internal static class StartTopUpEndpoint
     private static async Task<IResult> Start(
         Guid id,
         StartTopUp request,
-        [FromHeader(Name = IdempotencyKey.Header)] string? key,
+        HttpRequest http,
         UsersDb db,
         IOutbox<UsersDb> outbox,
         Payments payments,
@@ -42,7 +41,7 @@ internal static class StartTopUpEndpoint
         ILogger<TopUp> logger,
         CancellationToken cancellationToken)
     {
-        var idempotency = IdempotencyKey.Read(key, $"POST /users/{id}/top-ups", request);
+        var idempotency = IdempotencyKey.Read(http.Headers, $"POST /users/{id}/top-ups", request);
         if (await idempotency.FindAnswer(db, cancellationToken) is { } given)
         {
             return given;

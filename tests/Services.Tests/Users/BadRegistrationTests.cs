@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Microsoft.EntityFrameworkCore;
 using Outbox;
 using Users;
@@ -42,6 +43,28 @@ public sealed class BadRegistrationTests(SqliteService<UsersDb> service) : IClas
     public async Task Refuses_other_media_types(string? contentType) =>
         await (await service.Client.PostText("/users", Good, contentType))
             .ShouldBeProblem(HttpStatusCode.UnsupportedMediaType, "unsupported-media-type");
+
+    [Theory]
+    [InlineData("gzip")]
+    [InlineData("identity, br")]
+    public async Task Refuses_compressed_bodies(string coding)
+    {
+        using var content = new StringContent(Good, Encoding.UTF8, "application/json");
+        content.Headers.TryAddWithoutValidation("Content-Encoding", coding);
+
+        await (await service.Client.PostAsync("/users", content)).ShouldBeProblem(HttpStatusCode.UnsupportedMediaType, "unsupported-media-type");
+    }
+
+    [Fact]
+    public async Task Refuses_two_keys()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/users") { Content = new StringContent(Good, Encoding.UTF8, "application/json") };
+        request.Headers.Add("Idempotency-Key", ["one", "two"]);
+
+        var problem = await (await service.Client.SendAsync(request)).ShouldBeProblem(HttpStatusCode.BadRequest, "validation");
+
+        problem.Fields().ShouldBe(["Idempotency-Key"]);
+    }
 
     [Theory]
     [InlineData("with space")]
