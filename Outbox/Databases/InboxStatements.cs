@@ -23,7 +23,4 @@ internal sealed class InboxStatements(SqlDialect dialect)
 
     /// <inheritdoc cref="SqlDialect.InboxCleanUp"/>
     public string CleanUp { get; } = dialect.InboxCleanUp;
-
-    /// <inheritdoc cref="SqlDialect.TransactionCheck"/>
-    public string? TransactionCheck { get; } = dialect.TransactionCheck;
 }

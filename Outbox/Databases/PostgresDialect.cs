@@ -43,7 +43,7 @@ internal sealed class PostgresDialect(OutboxTables tables) : SqlDialect(tables)
 
     // After a failed statement COMMIT means ROLLBACK, and the driver does not say so: a consumer that caught the error would
     // lose everything, and the message with it.
-    public override string TransactionCheck => "SELECT 1";
+    public override bool CommitHidesFailure => true;
 
     // Serialization failure, deadlock, lock time-out; and the driver's own time-out while waiting for a lock.
     public override bool IsContention(DbException exception)

@@ -181,11 +181,8 @@ internal abstract class SqlDialect(OutboxTables tables)
         }
     }
 
-    /// <summary>
-    /// Fails when the transaction can no longer be committed, for a database that would answer such a commit with a silent
-    /// rollback; otherwise <see langword="null"/>.
-    /// </summary>
-    public virtual string? TransactionCheck => null;
+    /// <summary>Whether the commit of a transaction in which a statement has failed is answered as if it were one, by a silent rollback.</summary>
+    public virtual bool CommitHidesFailure => false;
 
     /// <summary>Whether there is one writer at a time, so that the writers of a process had better queue up.</summary>
     public virtual bool OneWriter => false;

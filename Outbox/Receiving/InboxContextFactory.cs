@@ -99,7 +99,7 @@ internal sealed class InboxContextFactory<TDbContext>(
     }
 
     private InboxWork Work(InboxTransaction transaction)
-        => new(dbContext, transaction, new OutboxCapture(registration, dbContext, provider, time), store.Inbox, registration.Options.DuplicateDetectionWindow, time);
+        => new(dbContext, transaction, new OutboxCapture(registration, dbContext, provider, time), registration.Options.DuplicateDetectionWindow, time);
 
     /// <summary>The messages that may run. While another delivery of one of them is running, waits for its end.</summary>
     private async Task<IReadOnlyCollection<ConsumeContext>> ClaimOf(IReadOnlyList<(InboxEntry Entry, ConsumeContext Message)> messages, CancellationToken cancellationToken)

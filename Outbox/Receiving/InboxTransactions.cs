@@ -68,7 +68,7 @@ internal sealed class InboxTransactions<TDbContext>(
         {
             // On SQLite this is BEGIN IMMEDIATE: the write lock from the start, so that no reader has to upgrade and fail.
             var transaction = await dbContext.Database.BeginTransactionAsync(registration.Options.IsolationLevel, cancellationToken).ConfigureAwait(false);
-            return new InboxTransaction(transaction, writer);
+            return new InboxTransaction(transaction, writer, store.Dialect.CommitHidesFailure);
         }
         catch
         {
@@ -79,12 +79,23 @@ internal sealed class InboxTransactions<TDbContext>(
 }
 
 /// <summary>A transaction of the inbox; disposing it without a commit rolls it back.</summary>
-internal sealed class InboxTransaction(IDbContextTransaction transaction, SemaphoreSlim? writer) : IAsyncDisposable
+/// <param name="transaction">The DbContext's.</param>
+/// <param name="writer">Released at the end.</param>
+/// <param name="commitHidesFailure"><inheritdoc cref="SqlDialect.CommitHidesFailure" path="/summary"/></param>
+internal sealed class InboxTransaction(IDbContextTransaction transaction, SemaphoreSlim? writer, bool commitHidesFailure) : IAsyncDisposable
 {
     private const string BeforeActivity = "BeforeActivity";
+    private const string BeforeCommit = "BeforeCommit";
 
     // Not to be given up half way: whoever cancelled could not know whether it was committed.
     public Task Commit() => transaction.CommitAsync(CancellationToken.None);
+
+    /// <summary>
+    /// Makes sure that a transaction in which a statement has failed is not taken for committed: here, or in <see cref="Commit"/>, since a
+    /// driver may send a savepoint along with what follows it, at no cost.
+    /// </summary>
+    public Task Check(CancellationToken cancellationToken)
+        => commitHidesFailure ? transaction.CreateSavepointAsync(BeforeCommit, cancellationToken) : Task.CompletedTask;
 
     /// <summary>Remembers this moment for <see cref="Forget"/>.</summary>
     public Task Mark(CancellationToken cancellationToken) => transaction.CreateSavepointAsync(BeforeActivity, cancellationToken);

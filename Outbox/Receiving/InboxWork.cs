@@ -1,11 +1,10 @@
 using Microsoft.EntityFrameworkCore;
 using Outbox.Capturing;
-using Outbox.Databases;
 
 namespace Outbox.Receiving;
 
 /// <summary>The work of one message, or of one batch of them, in the inbox's transaction, from the claim to the save before the commit.</summary>
-internal sealed class InboxWork(DbContext dbContext, InboxTransaction transaction, OutboxCapture capture, InboxStatements statements, TimeSpan window, TimeProvider time)
+internal sealed class InboxWork(DbContext dbContext, InboxTransaction transaction, OutboxCapture capture, TimeSpan window, TimeProvider time)
 {
     private readonly Dictionary<InboxEntry, TimeSpan> _redeliveries = [];
 
@@ -31,8 +30,8 @@ internal sealed class InboxWork(DbContext dbContext, InboxTransaction transactio
         var written = await SaveChanges(cancellationToken).ConfigureAwait(false);
         foreach (var (entry, delay) in _redeliveries)
             written += await AwaitCopy(entry, delay, cancellationToken).ConfigureAwait(false);
-        if (written == 0 && statements.TransactionCheck is { } check)
-            await dbContext.Execute(statements, check, cancellationToken).ConfigureAwait(false);
+        if (written == 0)
+            await transaction.Check(cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<int> SaveChanges(CancellationToken cancellationToken)

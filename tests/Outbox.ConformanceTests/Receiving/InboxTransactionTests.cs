@@ -29,6 +29,27 @@ public abstract class InboxTransactionTests(Func<Task<TestDatabase>> create) : I
         sent.Count.ShouldBe(own + 3, string.Join('\n', sent));
     }
 
+    /// <summary>The last save has nothing to write then. Whether the transaction is still alive costs no statement.</summary>
+    [SkippableFact]
+    public async Task A_consumer_that_saves_by_itself_costs_no_statement_more()
+    {
+        var watched = new Watched();
+        await using var host = await Start(
+            (_, db) =>
+            {
+                db.Entries.Add(new Entry { Text = "saved" });
+                return db.SaveChangesAsync();
+            },
+            new InboxSetUp { Database = o => o.AddInterceptors(watched) });
+        var before = watched.Sent.Count;
+
+        await host.Deliver(NewId.NextGuid(), new Credit("x"));
+        await host.Reported.Received.WaitForCount(1);
+
+        var statements = watched.Sent.Values.Skip(before).Where(s => s is not (Watched.Begin or Watched.Savepoint or Watched.Commit)).ToList();
+        statements.Count.ShouldBe(2, string.Join('\n', statements));
+    }
+
     [SkippableFact]
     public async Task A_duplicate_costs_a_transaction_and_one_statement()
     {
