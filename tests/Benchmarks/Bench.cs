@@ -24,6 +24,8 @@ internal sealed class Bench : IAsyncDisposable
 
     public Task<string> NewDatabaseAsync() => _postgres.CreateDatabaseAsync();
 
+    public Task<ServersTime> ServersTimeAsync() => ServersTime.OfAsync(_postgres.ConnectionString);
+
     public Task DropDatabaseAsync(string connectionString) => _postgres.DropDatabaseAsync(connectionString);
 
     public async Task<string> ServerVersionsAsync()

@@ -2,7 +2,8 @@ using System.Globalization;
 using Benchmarks;
 
 // ./bench.sh [--rounds 5] [--messages 100000] [--part 1] [--out artifacts] [case ...]
-// Cases: relay order scaleout memory flat capture inbox latency idle micro; all of them when none is named. webhooks is one of its own.
+// Cases: relay order scaleout memory flat capture inbox latency idle micro; all of them when none is named. webhooks is one of its own, with
+// [--rate 200] [--seconds 20].
 var options = Options.Read(args);
 await using var bench = await Bench.StartAsync();
 var servers = await bench.ServerVersionsAsync();
@@ -11,7 +12,7 @@ var machine = string.Create(CultureInfo.InvariantCulture,
 Console.WriteLine(machine);
 if (options.Cases.Contains("webhooks"))
 {
-    await WebhookDelivery.RunAsync(bench, TimeSpan.FromSeconds(20));
+    await WebhookDelivery.RunAsync(bench, options.Rate, TimeSpan.FromSeconds(options.Seconds));
     return;
 }
 
