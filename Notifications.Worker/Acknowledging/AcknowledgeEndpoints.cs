@@ -8,8 +8,8 @@ internal static class AcknowledgeEndpoints
 {
     public static void MapAcknowledging(this IEndpointRouteBuilder routes)
     {
-        routes.MapPost("/notifications/{id:guid}/ack", AcknowledgeOne);
-        routes.MapPost("/notifications/ack", AcknowledgeAll).Validate<AcknowledgeMany>();
+        routes.MapPost("/notifications/{id:guid}/ack", AcknowledgeOne).TriedAgain();
+        routes.MapPost("/notifications/ack", AcknowledgeAll).Validate<AcknowledgeMany>().TriedAgain();
     }
 
     private static async Task<IResult> AcknowledgeOne(

@@ -7,7 +7,7 @@ namespace Notifications;
 /// <summary>A receiver has a notification delivered once more, with all retries.</summary>
 internal static class ResendEndpoint
 {
-    public static void MapResending(this IEndpointRouteBuilder routes) => routes.MapPost("/notifications/{id:guid}/resend", Resend);
+    public static void MapResending(this IEndpointRouteBuilder routes) => routes.MapPost("/notifications/{id:guid}/resend", Resend).TriedAgain();
 
     private static async Task<IResult> Resend(
         Guid id, ClaimsPrincipal caller, NotificationsDb db, DeliveryStart deliveries, CancellationToken cancellationToken)

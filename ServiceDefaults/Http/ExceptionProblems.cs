@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Text.Json;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http;
@@ -12,7 +11,7 @@ internal sealed class ExceptionProblems(ILogger<ExceptionProblems> logger) : IEx
 {
     public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken cancellationToken)
     {
-        if (context.RequestAborted.IsCancellationRequested && Any(exception, failure => failure.IsGivenUp()))
+        if (context.RequestAborted.IsCancellationRequested && exception.IsGivenUp())
         {
             context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;   // as the framework does, where it is told of it
             return true;
@@ -35,7 +34,7 @@ internal sealed class ExceptionProblems(ILogger<ExceptionProblems> logger) : IEx
         BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } =>
             Problems.For(StatusCodes.Status400BadRequest, "A JSON object is required as the body."),
         BadHttpRequestException bad => Problems.For(bad.StatusCode),
-        _ when Any(exception, failure => failure.IsPassing()) => Problems.For(StatusCodes.Status503ServiceUnavailable),
+        _ when exception.IsPassing() => Problems.For(StatusCodes.Status503ServiceUnavailable),
         _ => Problems.For(StatusCodes.Status500InternalServerError),
     };
 
@@ -46,19 +45,6 @@ internal sealed class ExceptionProblems(ILogger<ExceptionProblems> logger) : IEx
         : Problems.For(
             StatusCodes.Status400BadRequest,
             $"The body is not valid JSON: line {json.LineNumber + 1}, byte {json.BytePositionInLine + 1}.");
-
-    private static bool Any(Exception? exception, Predicate<DbException> which)
-    {
-        for (; exception is not null; exception = exception.InnerException)
-        {
-            if (exception is DbException failure && which(failure))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
 }
 
 internal static partial class Log
