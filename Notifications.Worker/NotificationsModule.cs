@@ -25,6 +25,7 @@ public static class NotificationsModule
         builder.Services.AddScoped<IStartStep, RegisterDefaultReceiver>();
         builder.Services.AddScoped<EventLog>();
         builder.Services.AddScoped<DeliveryStart>();
+        builder.Services.AddSingleton<EventIntake>();
         builder.Services.AddFeed();
         builder.AddDelivering();
         builder.Services.AddApi();

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using ServiceDefaults;
@@ -6,31 +5,38 @@ using ServiceDefaults;
 namespace Notifications;
 
 /// <summary>
-/// Takes in what happened, once: the event, a notification for each receiver that is to be told, a delivery for each of
-/// its endpoints, and a message that wakes the first attempt.
+/// Takes in what happened, once: the event, and a notification for each receiver that is to be told. What is to be told to which endpoint
+/// is for the caller to begin.
 /// </summary>
 public sealed class EventLog(NotificationsDb db, DeliveryStart deliveries, TimeProvider time)
 {
     /// <summary>The type of the event that tries an endpoint out.</summary>
     public const string TestType = "endpoint.test";
 
-    /// <summary>Adds all that, to be saved by the caller in one transaction; nothing when the event is there already.</summary>
-    public async Task Add(Happening happening, CancellationToken cancellationToken)
+    /// <summary>Adds all that, to be saved by the caller in one transaction; nothing for an event that is there already.</summary>
+    /// <returns>What is to be told to which endpoint.</returns>
+    public async Task<List<Told>> Add(IReadOnlyList<Happening> happenings, CancellationToken cancellationToken)
     {
-        if (await db.Events.AnyAsync(e => e.Type == happening.Type && e.BusinessKey == happening.BusinessKey, cancellationToken))
+        var added = await New(happenings, cancellationToken);
+        var told = new List<Told>();
+        if (added.Count == 0)
         {
-            return;   // told before, under another message id
+            return told;
         }
 
-        var happened = AddEvent(happening);
-        foreach (var (receiverId, endpoints) in await Subscribed(happening.Type, cancellationToken))
+        var subscribed = await Subscribed([.. added.Select(h => h.Type).Distinct(StringComparer.Ordinal)], cancellationToken);
+        foreach (var happening in added)
         {
-            var notification = AddNotification(receiverId, happened);
-            foreach (var endpoint in endpoints)
+            var happened = AddEvent(happening);
+            var item = EventTypeList.Item(happening.Type);
+            foreach (var receiver in subscribed.Where(r => Has(r.EventTypes ?? item, item)))
             {
-                await deliveries.Begin(notification.Id, endpoint.Id, endpoint.State, cancellationToken);
+                var notification = AddNotification(receiver.Id, happened);
+                told.AddRange(receiver.Endpoints.Where(e => Has(e.EventTypes, item)).Select(e => new Told(notification, e)));
             }
         }
+
+        return told;
     }
 
     /// <summary>Adds an event for one endpoint alone, which goes the way of all others; to be saved by the caller.</summary>
@@ -43,6 +49,16 @@ public sealed class EventLog(NotificationsDb db, DeliveryStart deliveries, TimeP
         return notification.Id;
     }
 
+    /// <summary>Those that were not told before, under another message id.</summary>
+    private async Task<List<Happening>> New(IReadOnlyList<Happening> happenings, CancellationToken cancellationToken)
+    {
+        var (types, keys) = (happenings.Select(h => h.Type).Distinct(StringComparer.Ordinal).ToList(), happenings.Select(h => h.BusinessKey).Distinct(StringComparer.Ordinal).ToList());
+        var there = await db.Events.Where(e => types.Contains(e.Type) && keys.Contains(e.BusinessKey))
+            .Select(e => new { e.Type, e.BusinessKey }).ToListAsync(cancellationToken);
+        var known = there.Select(e => (e.Type, e.BusinessKey)).ToHashSet();
+        return [.. happenings.Where(h => known.Add((h.Type, h.BusinessKey)))];
+    }
+
     private BusinessEvent AddEvent(Happening happening)
     {
         var happened = new BusinessEvent
@@ -52,7 +68,7 @@ public sealed class EventLog(NotificationsDb db, DeliveryStart deliveries, TimeP
             BusinessKey = happening.BusinessKey,
             Body = EventBody.Write(happening),
             OccurredAt = happening.OccurredAt,
-            TraceParent = Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null,
+            TraceParent = happening.TraceParent,
             CreatedAt = time.UtcNow(),
         };
         db.Events.Add(happened);
@@ -72,22 +88,25 @@ public sealed class EventLog(NotificationsDb db, DeliveryStart deliveries, TimeP
         return notification;
     }
 
-    private async Task<Dictionary<Guid, List<SubscribedEndpoint>>> Subscribed(string type, CancellationToken cancellationToken)
+    /// <summary>Whoever is told of any of these types, with all of its endpoints that are.</summary>
+    private async Task<List<SubscribedReceiver>> Subscribed(List<string> types, CancellationToken cancellationToken)
     {
-        var item = EventTypeList.Item(type);
+        var items = types.ConvertAll(EventTypeList.Item);
         var rows = await (
-            from receiver in db.Receivers.Where(r => r.EventTypes == null || r.EventTypes.Contains(item))
+            from receiver in db.Receivers.Where(r => r.EventTypes == null || items.Any(item => r.EventTypes.Contains(item)))
             from endpoint in db.Endpoints
-                .Where(e => e.ReceiverId == receiver.Id && e.EventTypes.Contains(item) && e.State != EndpointState.Deleted)
+                .Where(e => e.ReceiverId == receiver.Id && e.State != EndpointState.Deleted && items.Any(item => e.EventTypes.Contains(item)))
                 .DefaultIfEmpty()
-            select new { ReceiverId = receiver.Id, Id = (Guid?)endpoint!.Id, State = (EndpointState?)endpoint.State })
-            .ToListAsync(cancellationToken);
-        return rows
-            .GroupBy(row => row.ReceiverId)
-            .ToDictionary(
-                group => group.Key,
-                group => group.Where(row => row.Id is not null).Select(row => new SubscribedEndpoint(row.Id!.Value, row.State!.Value)).ToList());
+            select new { receiver.Id, receiver.EventTypes, Endpoint = endpoint })
+            .AsNoTracking().ToListAsync(cancellationToken);
+        return [.. rows.GroupBy(row => (row.Id, row.EventTypes)).Select(group => new SubscribedReceiver(
+            group.Key.Id, group.Key.EventTypes, [.. group.Where(row => row.Endpoint is not null).Select(row => row.Endpoint!)]))];
     }
 
-    private sealed record SubscribedEndpoint(Guid Id, EndpointState State);
+    private static bool Has(string types, string item) => types.Contains(item, StringComparison.Ordinal);
+
+    private sealed record SubscribedReceiver(Guid Id, string? EventTypes, List<WebhookEndpoint> Endpoints);
 }
+
+/// <summary>A notification that an endpoint is to be told of.</summary>
+public sealed record Told(Notification Notification, WebhookEndpoint Endpoint);

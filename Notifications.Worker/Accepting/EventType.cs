@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Notifications;
 
 /// <summary>A kind of thing that receivers are told of.</summary>
@@ -24,4 +26,8 @@ public sealed class EventType<TMessage>(
 /// <param name="BusinessKey">Its own name within the type.</param>
 /// <param name="OccurredAt">When, UTC.</param>
 /// <param name="Data">What receivers are told, to be written as JSON.</param>
-public sealed record Happening(string Type, string BusinessKey, DateTime OccurredAt, object Data);
+public sealed record Happening(string Type, string BusinessKey, DateTime OccurredAt, object Data)
+{
+    /// <summary>The W3C trace context in which it became known; null when it is not traced.</summary>
+    public string? TraceParent { get; } = Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null;
+}

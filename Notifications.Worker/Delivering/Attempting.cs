@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Notifications.Sending;
 using Polly.CircuitBreaker;
 
@@ -9,16 +8,11 @@ namespace Notifications.Delivering;
 /// dies in between leaves a lease that ends.
 /// </summary>
 internal sealed class Attempting(
-    DeliveryRows rows, DatabaseTurns turns, EndpointLanes lanes, WebhookClient client, SecretBox box, DeliverySettings settings, TimeProvider time, DeliveryMetrics metrics,
-    ILogger<Attempting> logger)
+    DeliveryRows rows, DatabaseTurns turns, EndpointLanes lanes, Calling calling, Outcomes outcomes, TimeProvider time, DeliveryMetrics metrics)
 {
     // Clocks differ a little, and a wake-up that came too early would not come again before the sweeper.
     private static readonly TimeSpan Early = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(1);
-    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
-
-    // For a call of the endpoint's to end, once the attempt is taken.
-    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
 
     private DateTime Now => time.GetUtcNow().UtcDateTime;
 
@@ -57,9 +51,7 @@ internal sealed class Attempting(
 
         if (exchange is not null)
         {
-            var counted = await Record(work, exchange, cancellationToken);
-            metrics.Made(exchange, counted);
-            logger.Made(work.NotificationId, work.Endpoint.Id, work.Attempt, exchange.Verdict.Outcome, exchange.Answer.StatusCode, exchange.Verdict.State);
+            await outcomes.Record(work, exchange, cancellationToken);
         }
     }
 
@@ -123,7 +115,7 @@ internal sealed class Attempting(
         }
 
         var answer = new WebhookAnswer(AttemptOutcome.Unreachable, Error: "The endpoint was not called: it was down, as the calls before this one showed.");
-        return NotCalled(work, answer);
+        return calling.NotCalled(work, answer);
     }
 
     private async Task<Exchange?> TakeAndCall(DeliveryWork work, EndpointLane lane, CancellationToken cancellationToken)
@@ -133,92 +125,18 @@ internal sealed class Attempting(
             return null;
         }
 
-        if (Write(work, out var refusal) is not { } request)
+        var exchange = await calling.Call(work, lane, cancellationToken);
+        if (exchange is null)
         {
-            return NotCalled(work, refusal!);
-        }
-
-        if (!await lane.BeginCall(Patience, cancellationToken))
-        {
-            metrics.Parked("busy");
             var slot = lane.Park(null, work.Endpoint.RateLimit, Waited(work));
             await turns.Run(() => rows.GiveBack(work, slot, cancellationToken), cancellationToken);
-            return null;
         }
 
-        try
-        {
-            var (startedAt, started) = (Now, time.GetTimestamp());
-            var answer = await client.Send(request, cancellationToken);
-            return new Exchange(
-                startedAt, time.GetElapsedTime(started), answer, Verdict.Of(answer, work.Endpoint, work.Step, Now, Random.Shared.NextDouble()));
-        }
-        finally
-        {
-            lane.EndCall();
-        }
+        return exchange;
     }
 
     private Task<bool> Take(DeliveryWork work, CancellationToken cancellationToken) =>
         turns.Run(() => rows.Take(work, cancellationToken), cancellationToken);
-
-    private WebhookRequest? Write(DeliveryWork work, out WebhookAnswer? refusal)
-    {
-        refusal = null;
-        if (work.Body is null)
-        {
-            refusal = new WebhookAnswer(AttemptOutcome.Refused, Error: "The event's body is not kept any more.");
-            return null;
-        }
-
-        try
-        {
-            return work.Write(box, Now);
-        }
-        catch (CryptographicException exception)
-        {
-            // An operator's mistake; mended, the later attempts succeed.
-            refusal = new WebhookAnswer(AttemptOutcome.Forbidden, Error: exception.Message);
-            return null;
-        }
-    }
-
-    private Exchange NotCalled(DeliveryWork work, WebhookAnswer answer) => new(
-        Now, TimeSpan.Zero, answer, Verdict.Of(answer, work.Endpoint, work.Step, Now, Random.Shared.NextDouble()), WasCalled: false);
-
-    /// <summary>A database that is away for a moment must not cost a receiver the same call again: the lease is there to be used.</summary>
-    private async Task<bool> Record(DeliveryWork work, Exchange exchange, CancellationToken cancellationToken)
-    {
-        var until = exchange.StartedAt + settings.Lease;
-        for (var pause = FirstPause; ; pause *= 2)
-        {
-            try
-            {
-                // Also while this replica is being stopped: otherwise the receiver would be told again.
-                return await turns.Run(() => RecordOnce(work, exchange, CancellationToken.None), CancellationToken.None);
-            }
-            catch (Exception exception) when (!cancellationToken.IsCancellationRequested && Now + pause < until)
-            {
-                logger.CannotRecord(work.NotificationId, work.Endpoint.Id, work.Attempt, exception);
-                await Task.Delay(pause, time, cancellationToken);
-            }
-        }
-    }
-
-    private async Task<bool> RecordOnce(DeliveryWork work, Exchange exchange, CancellationToken cancellationToken)
-    {
-        if (exchange.Verdict.ThrottledUntil is { } throttled)
-        {
-            await rows.Throttle(work.Endpoint, throttled, cancellationToken);
-        }
-
-        if (exchange.Verdict.Outcome == AttemptOutcome.Gone)
-        {
-            await rows.Disable(work.Endpoint, exchange.Verdict.Error!, cancellationToken);
-        }
-
-        return await rows.Record(work, exchange, cancellationToken);
-    }
 
     private Task Park(DeliveryWork work, DateTime until, string reason, CancellationToken cancellationToken)
     {

@@ -19,6 +19,11 @@ internal static class DeliveringModule
         var turns = builder.Configuration.DatabaseProvider() == DatabaseProvider.Sqlite ? DatabaseTurns.OnFile : DatabaseTurns.OnServer;
         builder.Services.AddSingleton(new DatabaseTurns(new SemaphoreSlim(turns)));
         builder.Services.AddSingleton<DeliveryMetrics>();
+        builder.Services.AddSingleton<Calling>();
+        builder.Services.AddSingleton<Outcomes>();
+        builder.Services.AddSingleton<FirstAttempts>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<FirstAttempts>());
+        builder.Services.AddScoped<FirstAttemptStart>();
         builder.Services.AddScoped<DeliveryRows>();
         builder.Services.AddScoped<Attempting>();
         builder.Services.AddScoped<Sweeper>();

@@ -18,4 +18,7 @@ internal static partial class DeliveryLog
 
     [LoggerMessage(5, LogLevel.Information, "The sweeper took up {Lapsed} attempts whose replica was lost and {Overdue} that were not woken, released {Released} held deliveries and resumed {Resumed} jobs")]
     public static partial void Swept(this ILogger logger, int lapsed, int overdue, int released, int resumed);
+
+    [LoggerMessage(6, LogLevel.Debug, "The outcomes of {Count} attempts could not be written down together; each is written down on its own")]
+    public static partial void NotRecordedTogether(this ILogger logger, int count, Exception exception);
 }

@@ -83,11 +83,37 @@ internal sealed class DeliveryRows(NotificationsDb db, IOutbox<NotificationsDb> 
                     .SetProperty(e => e.UpdatedAt, Now),
                 cancellationToken);
 
-    /// <summary>Writes down what came of an attempt, with the wake-up of the next one, all or nothing: in one statement batch.</summary>
+    /// <summary>Writes down what came of an attempt, with the wake-up of the next one, all or nothing.</summary>
     /// <returns>Whether it counted: an acknowledgement, a resend or the end of the lease may have come first.</returns>
     public async Task<bool> Record(DeliveryWork work, Exchange exchange, CancellationToken cancellationToken)
     {
+        try
+        {
+            await Record([new Made(work, exchange)], cancellationToken);
+            return true;
+        }
+        catch (DbUpdateException exception) when (exception is DbUpdateConcurrencyException || exception.IsDuplicateKey())
+        {
+            db.ChangeTracker.Clear();   // nothing of it is saved by whoever saves next
+            return false;
+        }
+    }
+
+    /// <summary>Writes down what came of attempts, all or nothing: in one statement batch.</summary>
+    /// <exception cref="DbUpdateException">One of them does not count, or cannot be stored.</exception>
+    public async Task Record(IReadOnlyList<Made> made, CancellationToken cancellationToken)
+    {
         db.ChangeTracker.Clear();   // a try before this one may have failed
+        foreach (var (work, exchange) in made)
+        {
+            await Add(work, exchange, cancellationToken);
+        }
+
+        await db.SaveChangesAsync(cancellationToken);
+    }
+
+    private async Task Add(DeliveryWork work, Exchange exchange, CancellationToken cancellationToken)
+    {
         var verdict = exchange.Verdict;
         var delivery = new Delivery { Id = work.Id, State = DeliveryState.Delivering, Attempt = work.Attempt };
         var row = db.Attach(delivery);   // as it was taken: the save compares the state and the number
@@ -104,17 +130,6 @@ internal sealed class DeliveryRows(NotificationsDb db, IOutbox<NotificationsDb> 
         if (verdict.NextAttemptAt is { } due)
         {
             await outbox.Schedule(WakeDelivery.Address, new WakeDelivery(work.Id, delivery.Attempt), due, cancellationToken);
-        }
-
-        try
-        {
-            await db.SaveChangesAsync(cancellationToken);
-            return true;
-        }
-        catch (DbUpdateException exception) when (exception is DbUpdateConcurrencyException || exception.IsDuplicateKey())
-        {
-            db.ChangeTracker.Clear();   // nothing of it is saved by whoever saves next
-            return false;
         }
     }
 

@@ -25,6 +25,7 @@ internal sealed class EndpointLane : IDisposable
     private readonly int cap;
     private readonly TimeProvider time;
     private readonly SemaphoreSlim calls;
+    private readonly CircuitBreakerStateProvider state = new();
     private int inFlight;
     private bool isRetired;
     private DateTimeOffset usedAt;
@@ -38,7 +39,6 @@ internal sealed class EndpointLane : IDisposable
     {
         (this.cap, this.time) = (cap, time);
         calls = new SemaphoreSlim(cap);
-        var state = new CircuitBreakerStateProvider();
         Circuit = new ResiliencePipelineBuilder<Exchange?> { TimeProvider = time }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions<Exchange?>
             {
@@ -57,6 +57,9 @@ internal sealed class EndpointLane : IDisposable
 
     /// <summary>Lets attempts through while the endpoint seems to be up, and one now and then while it does not.</summary>
     public ResiliencePipeline<Exchange?> Circuit { get; }
+
+    /// <summary>Whether the endpoint seems to be down. Who finds that out anew comes by <see cref="Circuit"/>, one now and then.</summary>
+    public bool IsDown => state.CircuitState != CircuitState.Closed;
 
     /// <summary>Whether its last call took so long that more of them would keep places from others.</summary>
     public bool IsSlow { get; private set; }

@@ -26,6 +26,9 @@ internal sealed class Merchant : IAsyncDisposable
     /// <summary>Whether requests are left without an answer.</summary>
     public bool Hangs { get; set; }
 
+    /// <summary>How many of the next requests are answered with an error.</summary>
+    public int Failures { get; set; }
+
     public async ValueTask DisposeAsync()
     {
         _listener.Close();
@@ -49,7 +52,7 @@ internal sealed class Merchant : IAsyncDisposable
             Told.Add(Guid.Parse(context.Request.Headers["webhook-id"]!));
             if (!Hangs)
             {
-                context.Response.StatusCode = 204;
+                context.Response.StatusCode = Failures-- > 0 ? 500 : 204;
                 context.Response.Close();
             }
         }

@@ -11,6 +11,7 @@ internal sealed class Watch(Trap trap) : IObserver<DiagnosticListener>, IObserve
     private const string Executed = "Microsoft.EntityFrameworkCore.Database.Command.CommandExecuted";
 
     private int charged;
+    private int accepted;
     private int recorded;
 
     public void OnNext(DiagnosticListener value)
@@ -38,6 +39,13 @@ internal sealed class Watch(Trap trap) : IObserver<DiagnosticListener>, IObserve
                 Volatile.Write(ref charged, 1);
                 trap.Reach("after-charge");
                 break;
+            case { Key: Executing, Value: CommandEventData command } when IsAcceptance(command):
+                trap.Reach("before-acceptance");
+                break;
+            case { Key: Executed, Value: CommandEventData command } when IsAcceptance(command):
+                Volatile.Write(ref accepted, 1);
+                trap.Reach("after-acceptance");
+                break;
             case { Key: Executing, Value: CommandEventData command } when IsTake(command):
                 trap.Reach("before-take");
                 break;
@@ -50,6 +58,9 @@ internal sealed class Watch(Trap trap) : IObserver<DiagnosticListener>, IObserve
             case { Key: Executed, Value: CommandEventData command } when IsOutcome(command):
                 Volatile.Write(ref recorded, 1);
                 trap.Reach("after-outcome");
+                break;
+            case { Key: "Microsoft.EntityFrameworkCore.Database.Transaction.TransactionCommitted" } when Interlocked.Exchange(ref accepted, 0) == 1:
+                trap.Reach("accepted");
                 break;
             case { Key: "Microsoft.EntityFrameworkCore.Database.Transaction.TransactionCommitted" } when Interlocked.Exchange(ref recorded, 0) == 1:
                 trap.Reach("after-record");
@@ -68,7 +79,9 @@ internal sealed class Watch(Trap trap) : IObserver<DiagnosticListener>, IObserve
     {
     }
 
-    // The statements that begin an attempt, with a lease, and that end it, with the record of it.
+    // The statements that store a delivery, the first attempt taken; that take an attempt, with a lease; that end it, with the record of it.
+    private static bool IsAcceptance(CommandEventData command) => Says(command, "INSERT INTO \"Delivery\" ");
+
     private static bool IsTake(CommandEventData command) =>
         Says(command, "UPDATE \"Delivery\"") && Says(command, "\"LeaseUntil\" =") && !Says(command, "\"LeaseUntil\" = NULL") && !IsOutcome(command);
 

@@ -3,8 +3,8 @@ namespace Outbox.Testing;
 /// <summary>
 /// Ends or stops a service at a named point, by a hook that the runtime loads into it (tests/CrashPoints); the
 /// service has no code for it. The points of a top-up: <c>after-prepare</c>, <c>before-charge</c>, <c>after-charge</c>,
-/// <c>after-commit</c>; of a webhook's attempt: <c>before-take</c>, <c>after-take</c>, <c>before-outcome</c>,
-/// <c>after-outcome</c> (not committed yet), <c>after-record</c>.
+/// <c>after-commit</c>; of a webhook's first attempt: <c>before-acceptance</c>, <c>after-acceptance</c> (not committed yet), <c>accepted</c>;
+/// of a later one: <c>before-take</c>, <c>after-take</c>; of each: <c>before-outcome</c>, <c>after-outcome</c> (not committed yet), <c>after-record</c>.
 /// </summary>
 /// <param name="file">Where the hook looks for what to do.</param>
 public sealed class CrashPoint(string file)

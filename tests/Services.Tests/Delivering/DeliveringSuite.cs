@@ -182,10 +182,9 @@ public abstract class DeliveringSuite(Func<Task<TestDatabase>> create) : IAsyncL
         await asked.WaitAsync();
 
         await Notifier.Ask(id, "ack");
-        var before = Notifier.App.Received.Count;
         go.Set();
 
-        await Notifier.App.Received.WaitForCount(before + 1);   // the wake-up is done with
+        (await Notifier.Attempted.WaitFor(_ => true)).ShouldBeFalse();
         (await Notifier.Delivery(id)).State.ShouldBe(DeliveryState.Acknowledged);
         (await Notifier.Attempts(id)).ShouldBeEmpty();
     }
@@ -209,9 +208,8 @@ public abstract class DeliveringSuite(Func<Task<TestDatabase>> create) : IAsyncL
 
         await Notifier.Ask(id, "resend");
         await Notifier.Becomes(id, DeliveryState.Delivered);
-        var before = Notifier.App.Received.Count;
         go.Set();
-        await Notifier.App.Received.WaitForCount(before + 1);
+        await Notifier.Attempted.WaitFor(counted => !counted);
 
         (await Notifier.Attempts(id)).Select(a => (a.Number, a.Outcome)).ShouldBe([(2, AttemptOutcome.Delivered)]);
         (await Notifier.Delivery(id)).State.ShouldBe(DeliveryState.Delivered);
@@ -279,8 +277,8 @@ public abstract class DeliveringSuite(Func<Task<TestDatabase>> create) : IAsyncL
         var go = new Signal();
         await using var server = await HookServer.Start((_, _) => go.WaitAsync());
         notifier = new Notifier(database!, new(StringComparer.Ordinal) { ["Delivery:InFlightPerEndpoint"] = "1" }, relays: false);
-        await Notifier.AddEndpoint(server.Url);
-        var (first, second) = (await Notifier.TellOne(), await Notifier.TellOne());
+        var endpoint = await Notifier.AddEndpoint(server.Url);
+        var (first, second) = (await Notifier.WaitingOne(endpoint), await Notifier.WaitingOne(endpoint));
         var before = await Notifier.Delivery(second);
         var calling = Attempt(first);
         await server.Requests.WaitForCount(1);
@@ -303,14 +301,14 @@ public abstract class DeliveringSuite(Func<Task<TestDatabase>> create) : IAsyncL
     {
         await using var server = await HookServer.Start();
         notifier = new Notifier(database!, relays: false);
-        await Notifier.AddEndpoint(server.Url);
-        var id = await Notifier.TellOne();
+        var id = await Notifier.WaitingOne(await Notifier.AddEndpoint(server.Url));
         var due = (await Notifier.Delivery(id)).NextAttemptAt!.Value;
         var clock = new ManualTimeProvider(new DateTimeOffset(due, TimeSpan.Zero) - TimeSpan.FromMilliseconds(600));
 
         var attempting = Notifier.InScope(async services =>
         {
-            await ActivatorUtilities.CreateInstance<Attempting>(services, clock).Run(new WakeDelivery(id, 1), CancellationToken.None);
+            var calling = ActivatorUtilities.CreateInstance<Calling>(services, clock);
+            await ActivatorUtilities.CreateInstance<Attempting>(services, calling, clock).Run(new WakeDelivery(id, 1), CancellationToken.None);
             return true;
         });
         await clock.WaitForTimersAsync(1);
@@ -337,8 +335,7 @@ public abstract class DeliveringSuite(Func<Task<TestDatabase>> create) : IAsyncL
 
             return Task.CompletedTask;
         });
-        await Notifier.AddEndpoint(server.Url);
-        var id = await Notifier.TellOne();
+        var id = await Notifier.WaitingOne(await Notifier.AddEndpoint(server.Url));
         using var stop = new CancellationTokenSource();
         var lanes = Notifier.App.Services.GetRequiredService<EndpointLanes>();
 

@@ -114,7 +114,7 @@ public abstract class DeliveryRaceSuite(Func<Task<TestDatabase>> create) : IAsyn
         var delivery = await Notifier.Delivery(lost.Id);
         (delivery.State, delivery.Attempt, delivery.Step, delivery.LeaseUntil).ShouldBe((DeliveryState.Pending, 2, 1, null));
         delivery.NextAttemptAt!.Value.ShouldBeLessThanOrEqualTo(TimeProvider.System.GetUtcNow().UtcDateTime);
-        (await Wakes(lost.Id)).ShouldContain(2);
+        (await Notifier.Wakes(lost.Id)).ShouldContain(2);
         (await Notifier.Attempts(lost.Id)).ShouldHaveSingleItem().Outcome.ShouldBe(AttemptOutcome.TimedOut);
 
         // The lost replica was only slow, and comes back with its outcome.
@@ -152,7 +152,7 @@ public abstract class DeliveryRaceSuite(Func<Task<TestDatabase>> create) : IAsyn
         (await Notifier.Sweep()).Overdue.ShouldBe(0, "woken, and not overdue again yet");
         foreach (var id in ids)
         {
-            (await Wakes(id)).Count(attempt => attempt == 1).ShouldBe(1);
+            (await Notifier.Wakes(id)).Count(attempt => attempt == 1).ShouldBe(1);
         }
     }
 
@@ -171,7 +171,7 @@ public abstract class DeliveryRaceSuite(Func<Task<TestDatabase>> create) : IAsyn
 
         var delivery = await Notifier.Delivery(id);
         (delivery.State, delivery.Attempt).ShouldBe((DeliveryState.Pending, 2));
-        (await Wakes(id)).ShouldContain(2);
+        (await Notifier.Wakes(id)).ShouldContain(2);
     }
 
     [SkippableFact]
@@ -187,7 +187,7 @@ public abstract class DeliveryRaceSuite(Func<Task<TestDatabase>> create) : IAsyn
             return true;
         })));
 
-        (await Wakes(id)).Count.ShouldBe(1);
+        (await Notifier.Wakes(id)).Count.ShouldBe(1);
         (await Notifier.Delivery(id)).NextAttemptAt!.Value.ShouldBe(until, TimeSpan.FromSeconds(5));
     }
 
@@ -239,17 +239,6 @@ public abstract class DeliveryRaceSuite(Func<Task<TestDatabase>> create) : IAsyn
 
     private Task Expire(Guid id) => Notifier.App.InDb(db => db.Deliveries.Where(d => d.Id == id).ExecuteUpdateAsync(set =>
         set.SetProperty(d => d.LeaseUntil, TimeProvider.System.GetUtcNow().UtcDateTime.AddSeconds(-1))));
-
-    /// <summary>The attempts that messages in the outbox wake, whether they were sent or are to be.</summary>
-    private async Task<List<int>> Wakes(Guid id)
-    {
-        var bodies = await Notifier.App.InDb(db => db.Set<Outbox.OutboxMessage>()
-            .Where(m => m.MessageType.Contains(nameof(WakeDelivery))).Select(m => m.Body).ToListAsync());
-        return [.. bodies
-            .Select(body => System.Text.Json.Nodes.JsonNode.Parse(body)!["message"]!)
-            .Where(message => message["deliveryId"]!.GetValue<Guid>() == id)
-            .Select(message => message["attempt"]!.GetValue<int>())];
-    }
 }
 
 public sealed class SqliteDeliveryRaceTests() : DeliveryRaceSuite(() => Task.FromResult(TestDatabase.Sqlite()));

@@ -1,3 +1,5 @@
+using System.Diagnostics.Metrics;
+using System.Text.Json.Nodes;
 using Contracts;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
@@ -13,10 +15,12 @@ internal sealed class Notifier : IAsyncDisposable
 {
     private static readonly DateTime Happened = new(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc);
 
+    private readonly MeterListener meters = new();
+
     /// <summary>Starts it.</summary>
     /// <param name="database">Where it works; the caller keeps it.</param>
     /// <param name="settings">Beyond those that let it call the loopback.</param>
-    /// <param name="relays">Whether its messages are sent; otherwise they stay in the outbox, and nothing is woken.</param>
+    /// <param name="relays">Whether its messages are sent; otherwise they stay in the outbox, and nothing is woken. First attempts are made all the same.</param>
     /// <param name="configure">Changes its registrations.</param>
     public Notifier(
         TestDatabase database, Dictionary<string, string?>? settings = null, bool relays = true, Action<IServiceCollection>? configure = null)
@@ -30,10 +34,22 @@ internal sealed class Notifier : IAsyncDisposable
             App.Settings[key] = value;
         }
 
-        _ = App.Services;
+        var factory = App.Services.GetRequiredService<IMeterFactory>();
+        meters.InstrumentPublished = (instrument, listener) =>
+        {
+            if (instrument.Name == "notifications.attempts" && instrument.Meter.Scope == factory)
+            {
+                listener.EnableMeasurementEvents(instrument);
+            }
+        };
+        meters.SetMeasurementEventCallback<long>((_, _, tags, _) => Attempted.Add(tags.ToArray().Any(tag => tag is { Key: "counted", Value: true })));
+        meters.Start();
     }
 
     public ServiceApp<NotificationsDb> App { get; }
+
+    /// <summary>Every attempt that is over and done with: whether its outcome counted.</summary>
+    public SignalLog<bool> Attempted { get; } = new();
 
     /// <summary>The key that every endpoint here signs with.</summary>
     public static byte[] Key { get; } = [.. Enumerable.Range(0, 32).Select(i => (byte)i)];
@@ -86,6 +102,30 @@ internal sealed class Notifier : IAsyncDisposable
             select delivery.Id).SingleAsync());
     }
 
+    /// <summary>Tells an endpoint while it is paused, and makes it look as if it never had been.</summary>
+    /// <returns>A delivery that waits for its first attempt. No message that wakes it is on its way.</returns>
+    public async Task<Guid> WaitingOne(Guid endpointId)
+    {
+        await ChangeEndpoint(endpointId, set => set.SetProperty(e => e.State, EndpointState.Paused));
+        var id = await TellOne(endpointId);
+        var now = TimeProvider.System.GetUtcNow().UtcDateTime;
+        await App.InDb(db => db.Deliveries.Where(d => d.Id == id).ExecuteUpdateAsync(set => set
+            .SetProperty(d => d.State, DeliveryState.Pending).SetProperty(d => d.NextAttemptAt, now)));
+        await ChangeEndpoint(endpointId, set => set.SetProperty(e => e.State, EndpointState.Active));
+        return id;
+    }
+
+    /// <summary>The attempts that messages in the outbox wake, whether they were sent or are to be.</summary>
+    public async Task<List<int>> Wakes(Guid id)
+    {
+        var bodies = await App.InDb(db => db.Set<Outbox.OutboxMessage>()
+            .Where(m => m.MessageType.Contains(nameof(WakeDelivery))).Select(m => m.Body).ToListAsync());
+        return [.. bodies
+            .Select(body => JsonNode.Parse(body)!["message"]!)
+            .Where(message => message["deliveryId"]!.GetValue<Guid>() == id)
+            .Select(message => message["attempt"]!.GetValue<int>())];
+    }
+
     public Task<Delivery> Delivery(Guid id) => App.InDb(db => db.Deliveries.AsNoTracking().SingleAsync(d => d.Id == id));
 
     public Task<WebhookEndpoint> Endpoint(Guid id) => App.InDb(db => db.Endpoints.AsNoTracking().SingleAsync(e => e.Id == id));
@@ -114,7 +154,11 @@ internal sealed class Notifier : IAsyncDisposable
 
     public Task<Sweep> Sweep() => InScope(services => services.GetRequiredService<Sweeper>().RunOnce(CancellationToken.None));
 
-    public ValueTask DisposeAsync() => App.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await App.DisposeAsync();
+        meters.Dispose();
+    }
 
     private static void StopRelay(IServiceCollection services)
     {

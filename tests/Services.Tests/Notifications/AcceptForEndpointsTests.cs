@@ -15,9 +15,9 @@ public sealed class AcceptForEndpointsTests : ServiceTests<NotificationsDb>
     private readonly TopUpSucceeded succeeded = new(NewId.NextGuid(), NewId.NextGuid(), 500, new DateTime(2026, 1, 2, 3, 4, 5, DateTimeKind.Utc));
 
     [Fact]
-    public async Task Each_endpoint_that_wants_it_gets_a_delivery_and_its_first_attempt_is_woken()
+    public async Task Each_endpoint_that_wants_it_gets_a_delivery()
     {
-        var endpoint = await AddEndpoint("topup.succeeded,points.credited");
+        var endpoint = await AddEndpoint("topup.succeeded,points.credited");   // its first attempt may be over, whatever became of it
         await AddEndpoint("points.credited");
 
         await Tell();
@@ -26,6 +26,16 @@ public sealed class AcceptForEndpointsTests : ServiceTests<NotificationsDb>
         delivery.EndpointId.ShouldBe(endpoint);
         delivery.CreatedAt.Kind.ShouldBe(DateTimeKind.Utc);
         delivery.NotificationId.ShouldBe((await App.InDb(db => db.Notifications.SingleAsync())).Id);
+    }
+
+    [Fact]
+    public async Task An_attempt_that_has_to_wait_for_its_place_in_the_rate_is_woken()
+    {
+        await AddEndpoint("topup.succeeded", change: e => e.RateLimit = 1);
+
+        await Tell();
+
+        var delivery = await App.InDb(db => db.Deliveries.SingleAsync());
         var sent = await App.InDb(db => db.Set<OutboxMessage>().OrderBy(m => m.SequenceNumber).FirstAsync());
         sent.DestinationAddress.ShouldContain(WakeDelivery.Queue);
 
@@ -115,7 +125,7 @@ public sealed class AcceptForEndpointsTests : ServiceTests<NotificationsDb>
         });
     }
 
-    private async Task<Guid> AddEndpoint(string eventTypes, EndpointState state = EndpointState.Active)
+    private async Task<Guid> AddEndpoint(string eventTypes, EndpointState state = EndpointState.Active, Action<WebhookEndpoint>? change = null)
     {
         var endpoint = new WebhookEndpoint
         {
@@ -126,6 +136,7 @@ public sealed class AcceptForEndpointsTests : ServiceTests<NotificationsDb>
             Secret = [],
             State = state,
         };
+        change?.Invoke(endpoint);
         return await App.InDb(async db =>
         {
             db.Endpoints.Add(endpoint);
