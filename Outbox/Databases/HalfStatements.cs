@@ -27,7 +27,11 @@ internal sealed class HalfStatements
         Settle = dialect.UpdateListed(m, set: $"{state} = 5, {closed} = @now, {body} = @empty, {size} = 0", where: $"{state} = 0", id, "@ids");
         SettleKept = $"""
             UPDATE {m} SET {state} = 5, {closed} = @now, {body} = @empty, {size} = 0
-            WHERE {state} = 1 AND {state} <> 0 AND {closed} <= @before AND {history} IS NOT NULL
+            WHERE {state} = 1 AND {id} IN (
+              SELECT {id} FROM {m}
+              WHERE {state} = 1 AND {state} <> 0 AND {closed} <= @before AND {history} IS NOT NULL
+              ORDER BY {id}
+              {dialect.Limit("@limit")})
             """;
     }
 
@@ -44,7 +48,7 @@ internal sealed class HalfStatements
     public string Settle { get; }
 
     /// <summary>
-    /// The same of the half messages that were kept as sent since <c>@before</c> or longer. The decision is remembered from
+    /// The same of at most <c>@limit</c> half messages that were kept as sent since <c>@before</c> or longer. The decision is remembered from
     /// now on: the clock of the kept rows stands while the process is down, and may be far behind.
     /// </summary>
     public string SettleKept { get; }

@@ -52,12 +52,23 @@ internal sealed class MessageStatements(SqlDialect dialect)
         WHERE {Message(dialect, nameof(OutboxMessage.SequenceNumber))} = @id AND {Message(dialect, nameof(OutboxMessage.State))} = 1
         """;
 
-    /// <summary>Makes the rows pending again that are kept. When they were sent first stays written on them.</summary>
+    /// <summary>Makes at most <c>@limit</c> of the rows pending again that are kept. When they were sent first stays written on them.</summary>
     public string Redeliver { get; } =
         $"""
         UPDATE {dialect.Tables.Message}
         SET {Message(dialect, nameof(OutboxMessage.State))} = 0
-        WHERE {IsKept(dialect)}
+        WHERE {IsKept(dialect)} AND {Message(dialect, nameof(OutboxMessage.SequenceNumber))} IN (
+          SELECT {Message(dialect, nameof(OutboxMessage.SequenceNumber))} FROM {dialect.Tables.Message}
+          WHERE {IsKept(dialect)}
+          ORDER BY {Message(dialect, nameof(OutboxMessage.SequenceNumber))}
+          {dialect.Limit("@limit")})
+        """;
+
+    /// <summary>The last of the rows that are being sent again.</summary>
+    public string LastRedelivered { get; } =
+        $"""
+        SELECT max({Message(dialect, nameof(OutboxMessage.SequenceNumber))}) FROM {dialect.Tables.Message}
+        WHERE {Message(dialect, nameof(OutboxMessage.State))} = 0 AND {Message(dialect, nameof(OutboxMessage.ClosedAt))} IS NOT NULL
         """;
 
     /// <summary>Whether a ready row is left among those up to <c>@last</c>; one whose key is held cannot be waited for.</summary>

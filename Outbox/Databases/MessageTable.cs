@@ -108,16 +108,10 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
             HalfSql.Settle, c => c.Add("ids", connection.Dialect.List(ids)).Add("now", now).Add("empty", Array.Empty<byte>()), cancellationToken);
 
     /// <summary>The last of the kept rows.</summary>
-    public async Task<long?> LastKept(CancellationToken cancellationToken)
-    {
-        long? last = null;
-        await connection.Query(
-            Sql.LastKept,
-            _ => { },
-            async reader => last = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && !reader.IsDBNull(0) ? reader.GetInt64(0) : null,
-            cancellationToken).ConfigureAwait(false);
-        return last;
-    }
+    public Task<long?> LastKept(CancellationToken cancellationToken) => Number(Sql.LastKept, cancellationToken);
+
+    /// <summary>The last of the rows that are being sent again.</summary>
+    public Task<long?> LastRedelivered(CancellationToken cancellationToken) => Number(Sql.LastRedelivered, cancellationToken);
 
     /// <summary>The latest moment at which a row was kept.</summary>
     public async Task<DateTime?> LastClosed(CancellationToken cancellationToken)
@@ -136,7 +130,8 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
         => connection.Execute(Sql.Tell, c => c.Add("id", id).Add("now", now), cancellationToken);
 
     /// <summary>Makes kept rows pending again.</summary>
-    public Task Redeliver(CancellationToken cancellationToken) => connection.Execute(Sql.Redeliver, _ => { }, cancellationToken);
+    /// <returns>How many.</returns>
+    public Task<int> Redeliver(int limit, CancellationToken cancellationToken) => connection.Execute(Sql.Redeliver, c => c.Add("limit", limit), cancellationToken);
 
     /// <summary>Whether a row up to this one is ready and not yet sent.</summary>
     public async Task<bool> AnyReadyUpTo(long last, CancellationToken cancellationToken)
@@ -154,7 +149,13 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
     /// <returns>How many were deleted.</returns>
     public async Task<int> DeleteKept(DateTime before, DateTime now, int limit, CancellationToken cancellationToken)
     {
-        await connection.Execute(HalfSql.SettleKept, c => c.Add("before", before).Add("now", now).Add("empty", Array.Empty<byte>()), cancellationToken).ConfigureAwait(false);
+        int settled;
+        do
+        {
+            settled = await connection.Execute(
+                HalfSql.SettleKept, c => c.Add("before", before).Add("now", now).Add("empty", Array.Empty<byte>()).Add("limit", limit), cancellationToken).ConfigureAwait(false);
+        }
+        while (settled == limit);
         return await connection.Execute(Sql.DeleteKept, c => c.Add("before", before).Add("limit", limit), cancellationToken).ConfigureAwait(false);
     }
 
@@ -181,6 +182,17 @@ internal sealed class MessageTable(RelayConnection connection, OutboxOptions opt
     {
         await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
         (rows.NextDue, rows.Replicas) = (reader.GetUtc(0), reader.GetInt32(1));
+    }
+
+    private async Task<long?> Number(string sql, CancellationToken cancellationToken)
+    {
+        long? number = null;
+        await connection.Query(
+            sql,
+            _ => { },
+            async reader => number = await reader.ReadAsync(cancellationToken).ConfigureAwait(false) && !reader.IsDBNull(0) ? reader.GetInt64(0) : null,
+            cancellationToken).ConfigureAwait(false);
+        return number;
     }
 
     private object List(IEnumerable<long> values) => connection.Dialect.List([.. values]);

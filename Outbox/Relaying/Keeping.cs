@@ -40,9 +40,13 @@ internal sealed class Keeping(OutboxRegistration registration, MessageTable tabl
         _before ??= (await table.LastClosed(cancellationToken).ConfigureAwait(false) ?? time.GetUtcNow().UtcDateTime) - Uptime;
         if (registration.Options.RedeliverOnStart)
         {
-            _lastOfBefore = await table.LastKept(cancellationToken).ConfigureAwait(false);
-            if (_lastOfBefore is not null)
-                await table.Redeliver(cancellationToken).ConfigureAwait(false);
+            int redelivered;
+            do
+                redelivered = await table.Redeliver(BatchSize, cancellationToken).ConfigureAwait(false);
+            while (redelivered == BatchSize);
+
+            // With those that a start before this one made pending, and died.
+            _lastOfBefore = await table.LastRedelivered(cancellationToken).ConfigureAwait(false);
         }
 
         _redelivered = true;

@@ -66,6 +66,56 @@ public abstract class KeepingSuite
         row.ClosedAt!.Value.ShouldBeGreaterThan(restarted);
     }
 
+    [SkippableFact]
+    public async Task What_a_start_made_pending_before_it_died_is_waited_for_by_the_next_one()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Host(database);
+        await Store(host, 1);
+        await Run(host, minutes: 1);
+        await Start(host, (keeping, _, _) => keeping.Redeliver(CancellationToken.None));
+
+        await Start(host, async (keeping, table, drained) =>
+        {
+            await keeping.Redeliver(CancellationToken.None);
+            await keeping.CleanUp(CancellationToken.None);
+            drained.IsCompleted.ShouldBeFalse();
+
+            await table.Keep([(await host.Rows()).Single().SequenceNumber], keeping.Now, CancellationToken.None);
+            _time.Advance(TimeSpan.FromMinutes(1));
+            await keeping.CleanUp(CancellationToken.None);
+            drained.IsCompleted.ShouldBeTrue();
+        });
+    }
+
+    [SkippableFact]
+    public async Task However_many_are_kept_all_are_sent_again_and_all_decisions_are_remembered()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await Host(database);
+        await Store(host, 1);
+        await host.InScope(async (db, _) =>
+        {
+            var row = db.Entry(await db.OutboxMessages.AsNoTracking().SingleAsync());
+            for (var more = 0; more < 2000; more++)
+            {
+                var copy = (OutboxMessage)row.CurrentValues.ToObject();
+                copy.SequenceNumber = 0;
+                db.Add(copy);
+            }
+
+            await db.SaveChangesAsync();
+            await db.OutboxMessages.ExecuteUpdateAsync(set => set
+                .SetProperty(m => m.State, OutboxMessageState.Sent).SetProperty(m => m.ClosedAt, _time.GetUtcNow().UtcDateTime).SetProperty(m => m.History, "{}"));
+        });
+
+        await Start(host, (keeping, _, _) => keeping.Redeliver(CancellationToken.None));
+        (await host.Rows()).ShouldAllBe(r => r.State == OutboxMessageState.Pending);
+        await Run(host, minutes: 65);
+
+        (await host.Rows()).Count(r => r.State == OutboxMessageState.Committed).ShouldBe(2001);
+    }
+
     private static Task<ShopHost> Host(TestDatabase database) => ShopHost.StartAsync(database, o =>
     {
         o.Outbox = x => (x.Options.KeepDelivered, x.Options.RedeliverOnStart) = (Window, true);
@@ -81,21 +131,27 @@ public abstract class KeepingSuite
     /// <summary>What a process does from its start to its sudden end.</summary>
     private async Task Run(ShopHost host, int minutes, int? also = null)
     {
-        var options = host.Services.GetRequiredService<OutboxRegistration<ShopDb>>().Options;
-        await using var connection = new RelayConnection(host.Services.GetRequiredService<OutboxStore<ShopDb>>(), options);
-        var table = new MessageTable(connection, options);
-        var keeping = new Keeping(new OutboxRegistration<ShopDb>(options), table, _time);
-
-        await keeping.Redeliver(CancellationToken.None);
-        if (also is { } number)
-            await Store(host, number);
-        var ready = (await host.Rows()).Where(r => r.State == OutboxMessageState.Pending).Select(r => r.SequenceNumber).ToList();
-        await table.Keep(ready, keeping.Now, CancellationToken.None);
-        for (var minute = 0; minute <= minutes; minute++)
+        await Start(host, async (keeping, table, _) =>
         {
-            await keeping.CleanUp(CancellationToken.None);
-            _time.Advance(TimeSpan.FromMinutes(1));
-        }
+            await keeping.Redeliver(CancellationToken.None);
+            if (also is { } number)
+                await Store(host, number);
+            var ready = (await host.Rows()).Where(r => r.State == OutboxMessageState.Pending).Select(r => r.SequenceNumber).ToList();
+            await table.Keep(ready, keeping.Now, CancellationToken.None);
+            for (var minute = 0; minute <= minutes; minute++)
+            {
+                await keeping.CleanUp(CancellationToken.None);
+                _time.Advance(TimeSpan.FromMinutes(1));
+            }
+        });
+    }
+
+    private async Task Start(ShopHost host, Func<Keeping, MessageTable, Task, Task> life)
+    {
+        var options = new OutboxOptions { KeepDelivered = Window, RedeliverOnStart = true };
+        await using var connection = new RelayConnection(host.Services.GetRequiredService<OutboxStore<ShopDb>>(), options);
+        var (table, registration) = (new MessageTable(connection, options), new OutboxRegistration<ShopDb>(options));
+        await life(new Keeping(registration, table, _time), table, registration.StartUpRedelivery.Task);
     }
 }
 

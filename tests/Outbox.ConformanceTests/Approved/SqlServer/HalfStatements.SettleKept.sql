@@ -1,2 +1,6 @@
 UPDATE [OutboxMessage] SET [State] = 5, [ClosedAt] = @now, [Body] = @empty, [Size] = 0
-WHERE [State] = 1 AND [State] <> 0 AND [ClosedAt] <= @before AND [History] IS NOT NULL
+WHERE [State] = 1 AND [SequenceNumber] IN (
+  SELECT [SequenceNumber] FROM [OutboxMessage]
+  WHERE [State] = 1 AND [State] <> 0 AND [ClosedAt] <= @before AND [History] IS NOT NULL
+  ORDER BY [SequenceNumber]
+  OFFSET 0 ROWS FETCH NEXT @limit ROWS ONLY)

@@ -1,0 +1,2 @@
+SELECT max([SequenceNumber]) FROM [OutboxMessage]
+WHERE [State] = 0 AND [ClosedAt] IS NOT NULL
