@@ -211,6 +211,25 @@ public abstract class OperatorSuite
     }
 
     [SkippableFact]
+    public async Task Markers_whose_database_does_not_answer_are_given_up_as_a_check_is()
+    {
+        await using var database = await NewDatabase();
+        var asked = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var host = await CheckHost.StartAsync(
+            database, o => o.AddCheckBack<OrderPlaced, Silent>(c => c.CheckTimeout = TimeSpan.FromSeconds(5)), services: s => s.AddSingleton(asked));
+        await host.Operator.Rollback((await host.Prepare(1)).SequenceNumber, "ada");
+        host.Time.Advance(TimeSpan.FromDays(7));
+        var cleanUp = new DecisionCleanUp(host.Registration, host.Shop.Services.GetRequiredService<OutboxStore<ShopDb>>(), host.Time, NullLogger.Instance);
+
+        var forgetting = cleanUp.RunOnce(default);
+        await asked.Task.WaitAsync(Eventually.Limit, TimeProvider.System);
+        host.Time.Advance(TimeSpan.FromSeconds(5));
+
+        (await forgetting.WaitAsync(Eventually.Limit, TimeProvider.System)).ShouldBe(0);
+        (await host.Row()).State.ShouldBe(OutboxMessageState.RolledBack);
+    }
+
+    [SkippableFact]
     public async Task A_dead_half_message_that_is_discarded_leaves_its_decision_behind()
     {
         await using var database = await NewDatabase();
@@ -233,6 +252,18 @@ public sealed class OutOfReach : ICheckBack<OrderPlaced>, IMarkers
     public Task<CheckBackAnswer> Check(OrderPlaced message, CancellationToken cancellationToken) => Task.FromResult(CheckBackAnswer.Unknown);
 
     Task IMarkers.Forget(IReadOnlyCollection<Guid> messageIds, CancellationToken cancellationToken) => throw new IOException("The database is away.");
+}
+
+/// <summary>Keeps its markers in a database that takes the question and does not answer.</summary>
+public sealed class Silent(TaskCompletionSource asked) : ICheckBack<OrderPlaced>, IMarkers
+{
+    public Task<CheckBackAnswer> Check(OrderPlaced message, CancellationToken cancellationToken) => Task.FromResult(CheckBackAnswer.Unknown);
+
+    Task IMarkers.Forget(IReadOnlyCollection<Guid> messageIds, CancellationToken cancellationToken)
+    {
+        asked.TrySetResult();
+        return Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
+    }
 }
 
 public sealed class SqliteOperatorTests : OperatorSuite
