@@ -111,7 +111,6 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
             services.AddHostedService<CheckBackService<TDbContext>>();
         }
 
-
         RegisterInbox();
         services.AddScoped<IOutboxFactory<TDbContext>, OutboxFactory<TDbContext>>();
         services.AddScoped(provider => provider.GetRequiredService<IOutboxFactory<TDbContext>>().For(provider.GetRequiredService<TDbContext>()));
