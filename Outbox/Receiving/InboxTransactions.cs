@@ -91,11 +91,17 @@ internal sealed class InboxTransaction(IDbContextTransaction transaction, Semaph
     public Task Commit() => transaction.CommitAsync(CancellationToken.None);
 
     /// <summary>
-    /// Makes sure that a transaction in which a statement has failed is not taken for committed: here, or in <see cref="Commit"/>, since a
-    /// driver may send a savepoint along with what follows it, at no cost.
+    /// Makes sure that a transaction in which a statement has failed is not taken for committed: here, or in <see cref="Commit"/>. A
+    /// driver may send a savepoint along with what follows it, at no cost; EF's own is a statement.
     /// </summary>
     public Task Check(CancellationToken cancellationToken)
-        => commitHidesFailure ? transaction.CreateSavepointAsync(BeforeCommit, cancellationToken) : Task.CompletedTask;
+    {
+        if (!commitHidesFailure)
+            return Task.CompletedTask;
+        return transaction.GetDbTransaction() is { SupportsSavepoints: true } own
+            ? own.SaveAsync(BeforeCommit, cancellationToken)
+            : transaction.CreateSavepointAsync(BeforeCommit, cancellationToken);
+    }
 
     /// <summary>Remembers this moment for <see cref="Forget"/>.</summary>
     public Task Mark(CancellationToken cancellationToken) => transaction.CreateSavepointAsync(BeforeActivity, cancellationToken);
