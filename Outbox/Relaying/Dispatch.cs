@@ -12,7 +12,7 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(1);
 
     // Bodies on their way are in memory too: a backlog of large ones must not fill it.
-    private const long BatchesInMemory = 4;
+    private const long BatchesInMemory = 2;
 
     private readonly Lock _gate = new();
     private readonly Dictionary<long, Delivery> _underway = [];
