@@ -30,14 +30,22 @@ internal sealed class Sender : IDisposable
     public async Task Send(Delivery delivery)
     {
         Interlocked.Increment(ref _underway);
+        ISendEndpoint? endpoint = null;
+        Outcome outcome;
         try
         {
-            await SendToEnd(delivery).ConfigureAwait(false);
+            endpoint = await EndpointOf(delivery).ConfigureAwait(false);
+            await endpoint.Send(Delivery.Placeholder, delivery, _held.Token).ConfigureAwait(false);
+            outcome = Outcome.Confirmed;
         }
-        finally
+        catch (Exception exception)
         {
-            Interlocked.Decrement(ref _underway);
+            outcome = endpoint is null ? new Outcome(OutcomeKind.Refused, exception) : BrokerAnswer.To(exception, delivery.ReachedTransport);
         }
+
+        // Before the end, which starts the next send.
+        Interlocked.Decrement(ref _underway);
+        delivery.End(outcome);
     }
 
     /// <summary>
@@ -53,32 +61,6 @@ internal sealed class Sender : IDisposable
         var held = Interlocked.Exchange(ref _held, new CancellationTokenSource());
         await held.CancelAsync().ConfigureAwait(false);
         held.Dispose();
-    }
-
-    private async Task SendToEnd(Delivery delivery)
-    {
-        ISendEndpoint endpoint;
-        try
-        {
-            endpoint = await EndpointOf(delivery).ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            delivery.End(new Outcome(OutcomeKind.Refused, exception));
-            return;
-        }
-
-        try
-        {
-            await endpoint.Send(Delivery.Placeholder, delivery, _held.Token).ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            delivery.End(BrokerAnswer.To(exception, delivery.ReachedTransport));
-            return;
-        }
-
-        delivery.End(Outcome.Confirmed);
     }
 
     public void Dispose()
