@@ -26,6 +26,9 @@ internal static class Latency
         var credited = new Credited();
         await using var points = await ServiceAsync(bench, "Points", b => b.AddPoints(), b => b.AddPoints(), a => a.MapPoints());
         points.Services.GetRequiredService<IBus>().ConnectReceiveObserver(credited);
+
+        // As the notifier would: without anybody who listens, every credit would be returned and tried again, more and more of them.
+        await bench.BindAsync("bench-credited", "Contracts:PointsCredited");
         await using var users = await ServiceAsync(bench, "Users", b => b.AddUsers(), b => b.AddUsers(), a => a.MapUsers());
         using var http = new HttpClient { BaseAddress = new Uri(users.Urls.First()) };
         await MeasureAsync(http, credited, TimeSpan.FromSeconds(10), "warm-up");
