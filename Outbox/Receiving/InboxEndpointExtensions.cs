@@ -5,6 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Outbox;
 using Outbox.Databases;
 using Outbox.Receiving;
+using Outbox.Relaying;
 
 namespace MassTransit;
 
@@ -55,6 +56,7 @@ public static class InboxEndpointExtensions
         // Asked for here, so that a model without the inbox's table is an error of the start.
         _ = provider.GetRequiredService<OutboxStore<TDbContext>>().Inbox;
 
+        provider.GetRequiredService<UntoldChannels>().Watch(configurator);
         var marks = new InboxMarks<TDbContext>(configurator);
         configurator.ConnectConsumerConfigurationObserver(marks);
         configurator.ConnectSagaConfigurationObserver(marks);

@@ -101,7 +101,7 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
         services.AddSingleton<IOutboxStatistics<TDbContext>, OutboxStatisticsQuery<TDbContext>>();
         services.AddHostedService<OutboxStartUp<TDbContext>>();
         services.AddHostedService<OutboxMetrics<TDbContext>>();
-        services.AddHostedService<DeadConnectionWatch>();
+        RegisterWatch();
         services.AddSingleton<IHalfMessages<TDbContext>, HalfMessages<TDbContext>>();
         services.TryAddSingleton<MessageReader>();
         services.TryAddScoped<CheckBackContext>();
@@ -118,6 +118,15 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
 
     private static bool IsTypedBus(Type type)
         => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IBusRegistrationConfigurator<>) && type.GetGenericArguments()[0] != typeof(IBus);
+
+    private void RegisterWatch()
+    {
+        if (services.Any(s => s.ServiceType == typeof(UntoldChannels)))
+            return;
+        services.AddSingleton<UntoldChannels>();
+        services.AddHostedService<DeadConnectionWatch>();
+        services.AddConfigureEndpointsCallback((context, _, endpoint) => context.GetRequiredService<UntoldChannels>().Watch(endpoint));
+    }
 
     private void RegisterInbox()
     {

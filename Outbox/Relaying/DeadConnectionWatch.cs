@@ -10,13 +10,14 @@ using RabbitMQ.Client;
 
 namespace Outbox.Relaying;
 
-/// <summary>Has a bus replace a connection to RabbitMQ that is closed and handed out all the same, to its consumers and to the relay.</summary>
+/// <summary>Has a bus replace a connection to RabbitMQ that is closed and handed out all the same, and its endpoints leave one that is.</summary>
 /// <remarks>
 /// MassTransit replaces a connection when the client says that it has ended. RabbitMQ.Client 7.1.2 never says it when one of its channels is
 /// disposed of while a send still begins there: its loop then waits for ever. A use of the connection that fails makes MassTransit
 /// replace it as well.
 /// </remarks>
-internal sealed class DeadConnectionWatch(IServiceProvider services, TimeProvider time, ILogger<DeadConnectionWatch> logger) : BackgroundService
+internal sealed class DeadConnectionWatch(
+    IServiceProvider services, UntoldChannels channels, TimeProvider time, ILogger<DeadConnectionWatch> logger) : BackgroundService
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
 
@@ -33,6 +34,7 @@ internal sealed class DeadConnectionWatch(IServiceProvider services, TimeProvide
             while (looks.Count > 0)
             {
                 await Task.Delay(Period, time, stoppingToken).ConfigureAwait(false);
+                channels.Look();
                 foreach (var (connection, look) in looks)
                     await Once(connection, look, stoppingToken).ConfigureAwait(false);
             }

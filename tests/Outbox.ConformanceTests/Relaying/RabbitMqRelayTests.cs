@@ -127,6 +127,30 @@ public sealed class RabbitMqRelayTests
         await Eventually.Is(() => _received.Values.Select(m => m.Number).Distinct().Count() == deaths * batch, Eventually.Limit * 4);
     }
 
+    // RabbitMQ.Client tells some of a connection's channels that it has ended, and now and then not the others. Here it tells none.
+    [SkippableFact]
+    public async Task An_endpoint_that_is_not_told_of_the_end_of_its_connection_receives_by_another()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        var heard = new SignalLog<int>();
+        await using var producer = await Start(database, broker.Address, Quick, queues: ["one", "two"], heard: (_, message) => heard.Add(message.Number));
+        var host = (IRabbitMqHostConfiguration)producer.Services.GetRequiredService<IBusInstance>().HostConfiguration;
+
+        await Eventually.Is(async () => (await broker.QueuesAsync()).Count(q => q.Name is "one" or "two" && q.Consumers == 1) == 2);
+
+        EndUntold(await ConnectionOf(host));
+
+        await Eventually.Is(() => _logs.Of(UntoldChannel).Count() == 2);
+        await Eventually.Is(async () => (await ConnectionOf(host)).IsOpen);
+        await producer.InScope(async (db, outbox) =>
+        {
+            await outbox.Publish(new OrderChanged(7));
+            await db.SaveChangesAsync();
+        });
+        (await heard.WaitForCount(2, Eventually.Limit * 2)).ShouldBe([7, 7]);
+    }
+
     // RabbitMQ.Client closes a connection, and now and then never comes to saying so. Here it never does.
     [SkippableFact]
     public async Task A_connection_that_is_closed_and_handed_out_all_the_same_is_replaced_and_the_relay_does_not_need_it()
@@ -137,8 +161,7 @@ public sealed class RabbitMqRelayTests
         await using var producer = await Start(database, broker.Address, Quick);
         var host = (IRabbitMqHostConfiguration)producer.Services.GetRequiredService<IBusInstance>().HostConfiguration;
         var lost = await ConnectionOf(host);
-        var closed = new ShutdownEventArgs(ShutdownInitiator.Library, 541, "As the test says.");
-        lost.GetType().GetField("_closeReason", BindingFlags.Instance | BindingFlags.NonPublic)!.SetValue(lost, closed);
+        EndUntold(lost);
 
         await Publish(producer, 1, "ann");
 
@@ -312,6 +335,7 @@ public sealed class RabbitMqRelayTests
     private const int BrokerLost = 1213;
     private const int BrokerBack = 1214;
     private const int DeadConnection = 1216;
+    private const int UntoldChannel = 1217;
     private const int NotSent = 1221;
     private const int Died = 1222;
 
@@ -326,6 +350,10 @@ public sealed class RabbitMqRelayTests
         await outbox.Publish(new OrderPlaced(number, customer));
         await db.SaveChangesAsync();
     });
+
+    private static void EndUntold(IConnection connection) => connection.GetType()
+        .GetField("_closeReason", BindingFlags.Instance | BindingFlags.NonPublic)!
+        .SetValue(connection, new ShutdownEventArgs(ShutdownInitiator.Library, 541, "As the test says."));
 
     private static async Task<IConnection> ConnectionOf(IRabbitMqHostConfiguration host)
     {
@@ -345,11 +373,15 @@ public sealed class RabbitMqRelayTests
                 cfg.Host(broker);
                 foreach (var queue in queues ?? [])
                 {
-                    cfg.ReceiveEndpoint(queue, endpoint => endpoint.Handler<OrderChanged>(changed =>
+                    cfg.ReceiveEndpoint(queue, endpoint =>
                     {
-                        heard?.Invoke(queue, changed.Message);
-                        return Task.CompletedTask;
-                    }));
+                        endpoint.UseEntityFrameworkOutbox<ShopDb>(context);
+                        endpoint.Handler<OrderChanged>(changed =>
+                        {
+                            heard?.Invoke(queue, changed.Message);
+                            return Task.CompletedTask;
+                        });
+                    });
                 }
 
                 cfg.ConfigureEndpoints(context);

@@ -1,0 +1,77 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using MassTransit;
+using MassTransit.Configuration;
+using MassTransit.RabbitMqTransport;
+using MassTransit.Transports;
+using Microsoft.Extensions.Logging;
+using Outbox.Telemetry;
+using RabbitMQ.Client;
+
+namespace Outbox.Relaying;
+
+/// <summary>Has a receive endpoint leave its channel when the connection has ended and the channel was not told.</summary>
+/// <remarks>
+/// RabbitMQ.Client 7.1.2 tells the channels of a connection one after the other that it has ended. One of them that MassTransit disposes of
+/// at that moment, as it does when the machine is busy, ends the telling, and the endpoints of the others would wait for messages for ever.
+/// </remarks>
+internal sealed class UntoldChannels(ILogger<DeadConnectionWatch> logger) : IFilter<ChannelContext>
+{
+    private readonly ConcurrentDictionary<Use, bool> _uses = [];
+    private readonly ConditionalWeakTable<IReceiveEndpointConfigurator, object> _watched = [];
+
+    /// <summary>Puts itself on an endpoint, once, if that receives from RabbitMQ.</summary>
+    public void Watch(IReceiveEndpointConfigurator endpoint)
+    {
+        if (endpoint is IRabbitMqReceiveEndpointConfigurator rabbit && _watched.TryAdd(endpoint, this))
+            rabbit.ConfigureChannel(channel => channel.AddPipeSpecification(new FilterPipeSpecification<ChannelContext>(this)));
+    }
+
+    public async Task Send(ChannelContext context, IPipe<ChannelContext> next)
+    {
+        var use = new Use(context);
+        _uses.TryAdd(use, false);
+        try
+        {
+            // Lasts for as long as the endpoint receives.
+            var receiving = next.Send(context);
+            if (await Task.WhenAny(receiving, use.Left).ConfigureAwait(false) != receiving)
+                throw new ConnectionException("The connection has ended, and the channel was not told.");
+            await receiving.ConfigureAwait(false);
+        }
+        finally
+        {
+            _uses.TryRemove(use, out _);
+        }
+    }
+
+    /// <summary>Looks at every channel. One that is found untold twice is left.</summary>
+    public void Look()
+    {
+        foreach (var (use, found) in _uses)
+        {
+            if (!use.IsUntold)
+                _uses.TryUpdate(use, false, found);
+            else if (!found)
+                _uses.TryUpdate(use, true, found);
+            else if (use.Leave())
+                logger.UntoldChannel(use.Context.ConnectionContext.Description, use.Context.ConnectionContext.Connection.CloseReason?.ReplyText);
+        }
+    }
+
+    public void Probe(ProbeContext context) => context.CreateFilterScope("outbox");
+
+    /// <summary>An endpoint's use of a channel.</summary>
+    private sealed class Use(ChannelContext context)
+    {
+        private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public ChannelContext Context => context;
+
+        public Task Left => _left.Task;
+
+        public bool IsUntold => !context.ConnectionContext.Connection.IsOpen && context.Channel.IsOpen;
+
+        public bool Leave() => _left.TrySetResult();
+    }
+}
