@@ -3,7 +3,7 @@ using Benchmarks;
 
 // ./bench.sh [--rounds 5] [--messages 100000] [--part 1] [--out artifacts] [case ...]
 // Cases: relay order scaleout memory flat capture inbox latency idle micro; all of them when none is named. webhooks is one of its own, with
-// [--rate 200] [--seconds 20].
+// [--rate 200] [--seconds 20] [--database "Max Auto Prepare=0"], which is added to the connection string.
 var options = Options.Read(args);
 await using var bench = await Bench.StartAsync();
 var servers = await bench.ServerVersionsAsync();
@@ -12,7 +12,7 @@ var machine = string.Create(CultureInfo.InvariantCulture,
 Console.WriteLine(machine);
 if (options.Cases.Contains("webhooks"))
 {
-    await WebhookDelivery.RunAsync(bench, options.Rate, TimeSpan.FromSeconds(options.Seconds));
+    await WebhookDelivery.RunAsync(bench, options.Database, options.Rate, TimeSpan.FromSeconds(options.Seconds));
     return;
 }
 

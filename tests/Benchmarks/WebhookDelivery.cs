@@ -42,9 +42,9 @@ internal sealed class WebhookDelivery : IAsyncDisposable
         _notifier = Notifier(bench, database);
     }
 
-    public static async Task RunAsync(Bench bench, int rate, TimeSpan duration)
+    public static async Task RunAsync(Bench bench, string database, int rate, TimeSpan duration)
     {
-        await using var run = new WebhookDelivery(bench, await bench.NewDatabaseAsync(), await bench.ServersTimeAsync());
+        await using var run = new WebhookDelivery(bench, $"{await bench.NewDatabaseAsync()};{database}", await bench.ServersTimeAsync());
         await run.StartAsync();
         Console.WriteLine($"{Endpoints} endpoints, one of them hanging; {duration.TotalSeconds:0} s a rate, after 10 s of warming up.");
         Console.WriteLine("| deliveries/s | p50 ms | p95 ms | p99 ms | most ms | lost | twice | CPU ms each | servers' CPU ms each | heap MB | working set MB |");
