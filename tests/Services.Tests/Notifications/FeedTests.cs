@@ -15,7 +15,7 @@ public abstract class FeedTests(Func<Task<TestDatabase>> create) : IAsyncLifetim
     private ServiceApp<NotificationsDb>? app;
     private HttpClient? client;
 
-    private ServiceApp<NotificationsDb> App => app!;
+    protected ServiceApp<NotificationsDb> App => app!;
 
     protected HttpClient Client => client!;
 
@@ -182,6 +182,33 @@ public sealed class FeedOnPostgresTests() : FeedTests(TestDatabase.PostgresAsync
     [SkippableFact]
     public async Task What_no_text_of_the_database_holds_is_not_asked_of_it() =>
         await (await Client.GetAsync("/v1/notifications?type=points%00credited")).ShouldBeProblem(HttpStatusCode.BadRequest, "validation");
+
+    /// <summary>What it numbers is what the one before it left, and after that one's numbers: nothing is numbered twice.</summary>
+    [SkippableFact]
+    public async Task A_sequencer_waits_for_the_one_before_it()
+    {
+        await using var scope = App.Services.CreateAsyncScope();
+        var before = scope.ServiceProvider.GetRequiredService<NotificationsDb>();
+        await using var transaction = await before.Database.BeginTransactionAsync();
+        await before.FeedCounters.ExecuteUpdateAsync(set => set.SetProperty(c => c.Last, c => c.Last + 1));
+        await Write("first");   // by its time, but the one before did not see it
+        await Write("second");
+        await App.InDb(db => db.Notifications.Where(n => n.Event.BusinessKey == "second").ExecuteUpdateAsync(set => set.SetProperty(n => n.CreatedAt, DateTime.UnixEpoch)));
+        await before.Notifications.Where(n => n.Event.BusinessKey == "second").ExecuteUpdateAsync(set => set.SetProperty(n => n.Position, 1));
+
+        await using var other = App.Services.CreateAsyncScope();
+        var sequencing = other.ServiceProvider.GetRequiredService<FeedSequencer>().RunOnce(CancellationToken.None);
+        await Eventually.Is(() => App.InDb(db => db.Database.SqlQuery<bool>(
+            $"""
+            SELECT EXISTS (SELECT FROM pg_stat_activity
+              WHERE datname = current_database() AND wait_event_type = 'Lock' AND (query LIKE '%"FeedCounter"%' OR query LIKE '%"Notification"%')) AS "Value"
+            """).SingleAsync()));
+        await transaction.CommitAsync();
+        await sequencing;
+        await App.Numbered();
+
+        (await App.InDb(db => db.Notifications.OrderBy(n => n.Event.BusinessKey).Select(n => n.Position).ToListAsync())).ShouldBe([2, 1]);
+    }
 
     /// <summary>What one replica has stored and numbered is no signal to another: it looks for itself.</summary>
     [SkippableFact]
