@@ -1,18 +1,22 @@
 using System.Data.Common;
 using MassTransit;
+using MassTransit.RabbitMqTransport.Configuration;
+using MassTransit.Transports;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Outbox.Capturing;
 using Outbox.Databases;
+using Outbox.Relaying;
 
 namespace Outbox.Registering;
 
 /// <summary>Looks once, at the start, for what would otherwise lose messages without an error.</summary>
 internal sealed class OutboxStartUp<TDbContext>(
     OutboxStore<TDbContext> store, OutboxInterceptor interceptor, OutboxRegistration<TDbContext> registration,
-    IEnumerable<OutboxRegistration> registrations, IEnumerable<BusOutbox> busOutboxes, ILogger<OutboxStartUp<TDbContext>> logger)
+    IEnumerable<OutboxRegistration> registrations, IEnumerable<BusOutbox> busOutboxes, IBusControl bus, IEnumerable<IBusInstance> instances,
+    ILogger<OutboxStartUp<TDbContext>> logger)
     : IHostedService
     where TDbContext : DbContext
 {
@@ -25,6 +29,13 @@ internal sealed class OutboxStartUp<TDbContext>(
             throw new ConfigurationException(
                 $"UseBusOutbox() needs to be the only outbox on the bus; found {string.Join(", ", registrations.Select(r => r.DbContextType.Name))}. "
                 + $"Remove UseBusOutbox() and publish through IOutbox<{Context}>, which says which DbContext is meant.");
+        }
+
+        if (registration.Options.DeliveryServiceEnabled && bus.HostOf(instances) is IRabbitMqHostConfiguration { PublisherConfirmation: false })
+        {
+            throw new ConfigurationException(
+                $"The outbox of {Context} needs the broker's confirmations, since a row is deleted when its message is confirmed; found PublisherConfirmation = false. "
+                + "Remove it from the host's configuration.");
         }
 
         await using var scope = store.Open(out var dbContext).ConfigureAwait(false);

@@ -17,6 +17,9 @@ internal sealed class BrokerLink(IBusControl bus, BrokerRoute route, TimeProvide
     /// <summary>What the bus says of itself; costs next to nothing.</summary>
     public bool IsHealthy => bus.CheckHealth().Status != BusHealthStatus.Unhealthy;
 
+    /// <summary>Why it could not be reached at the last try, as far as anything said it.</summary>
+    public Exception? Failure { get; private set; }
+
     /// <summary>Tries to reach the broker.</summary>
     public async Task<bool> IsUp(CancellationToken cancellationToken)
     {
@@ -34,11 +37,16 @@ internal sealed class BrokerLink(IBusControl bus, BrokerRoute route, TimeProvide
         }
         catch (SendWithheldException)
         {
+            Failure = null;
             return true;
         }
-        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            // Why it cannot be reached, the bus has logged; here the answer is no.
+            return false;
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            Failure = exception;
             return false;
         }
     }

@@ -1,6 +1,7 @@
 using MassTransit;
 using MassTransit.Configuration;
 using MassTransit.RabbitMqTransport.Configuration;
+using MassTransit.Transports;
 
 namespace Outbox.Relaying;
 
@@ -29,4 +30,12 @@ internal sealed class BusRoute(IBus bus) : BrokerRoute
     public override Task<ISendEndpoint> To(PublishedType type) => type.Endpoint(bus);
 
     public override Task Abandon() => Task.CompletedTask;
+}
+
+/// <summary>The transport of a bus.</summary>
+internal static class BusHost
+{
+    /// <summary>The configuration of the bus's host, among all buses of the application.</summary>
+    public static IHostConfiguration? HostOf(this IBusControl bus, IEnumerable<IBusInstance> instances)
+        => instances.FirstOrDefault(i => ReferenceEquals(i.BusControl, bus))?.HostConfiguration;
 }

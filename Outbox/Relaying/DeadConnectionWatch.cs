@@ -28,15 +28,15 @@ internal sealed class DeadConnectionWatch(
     {
         await Task.Yield();
         var looks = services.GetServices<IBusInstance>().Select(bus => bus.HostConfiguration).OfType<IRabbitMqHostConfiguration>()
-            .Select(host => (host.ConnectionContextSupervisor, Look: new Look(logger))).ToList();
+            .Select(host => (Host: host, Look: new Look(logger))).ToList();
         try
         {
             while (looks.Count > 0)
             {
                 await Task.Delay(Period, time, stoppingToken).ConfigureAwait(false);
                 channels.Look();
-                foreach (var (connection, look) in looks)
-                    await Once(connection, look, stoppingToken).ConfigureAwait(false);
+                foreach (var (host, look) in looks)
+                    await Once(host.ConnectionContextSupervisor, look, stoppingToken).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

@@ -19,6 +19,8 @@ internal sealed class RabbitMqRoute : BrokerRoute, ISendTransportProvider, IPubl
     // What is left behind may never end.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
+    private static readonly Lock Making = new();
+
     private readonly IRabbitMqHostConfiguration _host;
     private readonly IRabbitMqReceiveEndpointConfiguration _configuration;
     private readonly SendingContext _context;
@@ -29,7 +31,8 @@ internal sealed class RabbitMqRoute : BrokerRoute, ISendTransportProvider, IPubl
     {
         // Sends are configured like those of a receive endpoint, with all that the bus says of sends. It is never built, and receives nothing.
         _host = host;
-        _configuration = host.CreateReceiveEndpointConfiguration("outbox-relay", _ => { });
+        lock (Making)                                      // the host keeps a list of them, and the relays of one bus start together
+            _configuration = host.CreateReceiveEndpointConfiguration("outbox-relay", _ => { });
         _context = new SendingContext(host, _configuration, this);
     }
 

@@ -245,7 +245,7 @@ internal sealed class Relay(
         if (_brokerLostAt is { } lost && !_brokerReported && Now - lost >= StartUp)
         {
             _brokerReported = true;
-            logger.BrokerLost(dispatch.Break);
+            logger.BrokerLost(link.Failure ?? dispatch.Break);
         }
     }
 }

@@ -34,8 +34,7 @@ internal sealed class RelayService<TDbContext>(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var parts = new RelayParts(
-            registration, store, bus, instances.FirstOrDefault(i => ReferenceEquals(i.BusControl, bus))?.HostConfiguration, time, logger);
+        using var parts = new RelayParts(registration, store, bus, bus.HostOf(instances), time, logger);
         using var ending = new CancellationTokenSource();
         var beating = Beat(parts.Membership, ending.Token);
         try

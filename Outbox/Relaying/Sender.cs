@@ -13,6 +13,7 @@ internal sealed class Sender : IDisposable
     private readonly ConnectHandle[] _observers;
     private CancellationTokenSource _held = new();
     private int _underway;
+    private bool _isUsed;
 
     public Sender(IBus bus, BrokerRoute route, TimeProvider time)
     {
@@ -30,6 +31,7 @@ internal sealed class Sender : IDisposable
     public async Task Send(Delivery delivery)
     {
         Interlocked.Increment(ref _underway);
+        Volatile.Write(ref _isUsed, true);
         ISendEndpoint? endpoint = null;
         Outcome outcome;
         try
@@ -54,8 +56,12 @@ internal sealed class Sender : IDisposable
     /// </summary>
     public async Task LetGo()
     {
-        _known.Forget();
-        await _route.Abandon().ConfigureAwait(false);
+        if (Interlocked.Exchange(ref _isUsed, false))
+        {
+            _known.Forget();
+            await _route.Abandon().ConfigureAwait(false);
+        }
+
         if (Volatile.Read(ref _underway) == 0)
             return;
         var held = Interlocked.Exchange(ref _held, new CancellationTokenSource());

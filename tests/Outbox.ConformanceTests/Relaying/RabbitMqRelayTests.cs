@@ -127,6 +127,31 @@ public sealed class RabbitMqRelayTests
         await Eventually.Is(() => _received.Values.Select(m => m.Number).Distinct().Count() == deaths * batch, Eventually.Limit * 4);
     }
 
+    [SkippableFact]
+    public async Task Without_the_brokers_confirmations_nothing_starts()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+
+        var refusal = await Should.ThrowAsync<ConfigurationException>(
+            Start(database, broker.Address, Quick, transport: cfg => cfg.Host(broker.Address, host => host.PublisherConfirmation = false)));
+
+        refusal.Message.ShouldContain("PublisherConfirmation = false");
+    }
+
+    [SkippableFact]
+    public async Task Why_the_broker_cannot_be_reached_is_said()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+
+        await using var producer = await Start(
+            database, broker.Address, Quick, transport: cfg => cfg.ConfigureSend(send => send.UseExecute(_ => throw new InvalidOperationException("Not with this filter."))));
+
+        await Eventually.Is(() => _logs.Of(BrokerLost).Any());
+        _logs.Of(BrokerLost).ShouldHaveSingleItem().Exception.ShouldNotBeNull().ToString().ShouldContain("Not with this filter.");
+    }
+
     // RabbitMQ.Client tells some of a connection's channels that it has ended, and now and then not the others. Here it tells none.
     [SkippableFact]
     public async Task An_endpoint_that_is_not_told_of_the_end_of_its_connection_receives_by_another()
@@ -134,7 +159,12 @@ public sealed class RabbitMqRelayTests
         await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
         await using var database = await TestDatabase.PostgresAsync();
         var heard = new SignalLog<int>();
-        await using var producer = await Start(database, broker.Address, Quick, queues: ["one", "two"], heard: (_, message) => heard.Add(message.Number));
+        await using var producer = await Start(database, broker.Address, Quick, queues: ["one"], heard: (_, message) => heard.Add(message.Number), bus: bus =>
+            bus.AddHandler<OrderChanged>(changed =>
+            {
+                heard.Add(changed.Message.Number);
+                return Task.CompletedTask;
+            }).Endpoint(endpoint => endpoint.Name = "two"));
         var host = (IRabbitMqHostConfiguration)producer.Services.GetRequiredService<IBusInstance>().HostConfiguration;
 
         await Eventually.Is(async () => (await broker.QueuesAsync()).Count(q => q.Name is "one" or "two" && q.Consumers == 1) == 2);
@@ -159,6 +189,7 @@ public sealed class RabbitMqRelayTests
         await using var database = await TestDatabase.PostgresAsync();
         await using var consumer = await StartConsumer(broker.Address);
         await using var producer = await Start(database, broker.Address, Quick);
+        await producer.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, Eventually.Limit);
         var host = (IRabbitMqHostConfiguration)producer.Services.GetRequiredService<IBusInstance>().HostConfiguration;
         var lost = await ConnectionOf(host);
         EndUntold(lost);
@@ -364,13 +395,15 @@ public sealed class RabbitMqRelayTests
 
     private Task<ShopHost> Start(
         TestDatabase database, Uri broker, Action<IEntityFrameworkOutboxConfigurator> outbox, bool start = true,
-        IEnumerable<string>? queues = null, Action<string, OrderChanged>? heard = null)
+        IEnumerable<string>? queues = null, Action<string, OrderChanged>? heard = null, Action<IBusRegistrationConfigurator>? bus = null,
+        Action<IRabbitMqBusFactoryConfigurator>? transport = null)
         => ShopHost.StartAsync(database, o =>
         {
-            (o.Outbox, o.Start, o.Services) = (outbox, start, _logs.Record);
-            o.Transport = bus => bus.UsingRabbitMq((context, cfg) =>
+            (o.Outbox, o.Start, o.Services, o.Bus) = (outbox, start, _logs.Record, bus);
+            o.Transport = registration => registration.UsingRabbitMq((context, cfg) =>
             {
                 cfg.Host(broker);
+                transport?.Invoke(cfg);
                 foreach (var queue in queues ?? [])
                 {
                     cfg.ReceiveEndpoint(queue, endpoint =>
