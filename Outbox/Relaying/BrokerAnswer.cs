@@ -1,8 +1,8 @@
 namespace Outbox.Relaying;
 
 /// <summary>
-/// What an exception of the transport says about the message. The driver is not referenced here, so its exceptions are
-/// known by their names.
+/// What an exception of the transport says about the message. A bus may have any transport, so its exceptions are known by
+/// their names.
 /// </summary>
 internal static class BrokerAnswer
 {

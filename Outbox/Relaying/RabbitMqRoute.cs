@@ -8,11 +8,10 @@ namespace Outbox.Relaying;
 
 /// <summary>A connection to RabbitMQ that is the relay's alone, so that it can be left behind whenever it may be broken.</summary>
 /// <remarks>
-/// RabbitMQ.Client 7.1.2 tells the channels of a connection that it has ended one after the other, and stops at one that is disposed of
-/// while sends still wait on it: all others then go on for ever with a connection that is no more. Thousands of sends wait on the
-/// relay's channel. On a connection of its own they take no consumer with them, and what is left behind after a break cannot be
-/// handed out again. To publish and to consume by two connections is also what keeps a broker that is short of memory, and
-/// holds publishers back, from holding back acknowledgements.
+/// RabbitMQ.Client 7.1.2 tells the channels of a connection one after the other that it has ended, and stops at one that is disposed of
+/// meanwhile: the others go on for ever with a connection that is no more. A relay that shares it would send into nothing, and blame
+/// its messages for it. What is left behind after a break cannot be handed out again. To publish and to consume by two connections is
+/// also what keeps a broker that is short of memory, and holds publishers back, from holding back acknowledgements.
 /// </remarks>
 internal sealed class RabbitMqRoute : BrokerRoute, ISendTransportProvider, IPublishTransportProvider
 {

@@ -17,7 +17,7 @@ namespace Outbox.Relaying;
 /// </remarks>
 internal sealed class UntoldChannels(ILogger<DeadConnectionWatch> logger) : IFilter<ChannelContext>
 {
-    private readonly ConcurrentDictionary<Use, bool> _uses = [];
+    private readonly ConcurrentDictionary<Use, object> _uses = [];
     private readonly ConditionalWeakTable<IReceiveEndpointConfigurator, object> _watched = [];
 
     /// <summary>Puts itself on an endpoint, once, if that receives from RabbitMQ.</summary>
@@ -30,7 +30,7 @@ internal sealed class UntoldChannels(ILogger<DeadConnectionWatch> logger) : IFil
     public async Task Send(ChannelContext context, IPipe<ChannelContext> next)
     {
         var use = new Use(context);
-        _uses.TryAdd(use, false);
+        _uses.TryAdd(use, this);
         try
         {
             // Lasts for as long as the endpoint receives.
@@ -48,14 +48,12 @@ internal sealed class UntoldChannels(ILogger<DeadConnectionWatch> logger) : IFil
     /// <summary>Looks at every channel. One that is found untold twice is left.</summary>
     public void Look()
     {
-        foreach (var (use, found) in _uses)
+        foreach (var use in _uses.Keys)
         {
-            if (!use.IsUntold)
-                _uses.TryUpdate(use, false, found);
-            else if (!found)
-                _uses.TryUpdate(use, true, found);
-            else if (use.Leave())
-                logger.UntoldChannel(use.Context.ConnectionContext.Description, use.Context.ConnectionContext.Connection.CloseReason?.ReplyText);
+            var again = use.WasUntold;
+            use.WasUntold = !use.Connection.IsOpen && use.Channel.IsOpen;
+            if (again && use.WasUntold && use.Leave())
+                logger.UntoldChannel(use.Description, use.Connection.CloseReason?.ReplyText);
         }
     }
 
@@ -66,11 +64,16 @@ internal sealed class UntoldChannels(ILogger<DeadConnectionWatch> logger) : IFil
     {
         private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public ChannelContext Context => context;
+        public IConnection Connection => context.ConnectionContext.Connection;
+
+        public IChannel Channel => context.Channel;
+
+        public string Description => context.ConnectionContext.Description;
+
+        /// <summary>Whether the last look found it untold.</summary>
+        public bool WasUntold { get; set; }
 
         public Task Left => _left.Task;
-
-        public bool IsUntold => !context.ConnectionContext.Connection.IsOpen && context.Channel.IsOpen;
 
         public bool Leave() => _left.TrySetResult();
     }

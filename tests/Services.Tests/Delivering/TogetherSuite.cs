@@ -51,15 +51,11 @@ public abstract class TogetherSuite(Func<Task<TestDatabase>> create) : IAsyncLif
     [SkippableFact]
     public async Task The_first_attempt_is_taken_for_a_lease_before_it_is_made()
     {
-        var (asked, go) = (new Signal(), new Signal());
-        await using var server = await HookServer.Start((_, _) =>
-        {
-            asked.Set();
-            return go.WaitAsync();
-        });
+        var go = new Signal();
+        await using var server = await HookServer.Start((_, _) => go.WaitAsync());
         await Notifier.AddEndpoint(server.Url);
         var id = await Notifier.TellOne();
-        await asked.WaitAsync();
+        await server.Requests.WaitForCount(1);
 
         var taken = await Notifier.Delivery(id);
         (taken.State, taken.Attempt, taken.NextAttemptAt).ShouldBe((DeliveryState.Delivering, 1, null));
@@ -140,15 +136,11 @@ public abstract class TogetherSuite(Func<Task<TestDatabase>> create) : IAsyncLif
     [SkippableFact]
     public async Task A_notifier_that_is_stopped_gives_back_the_first_attempts_that_it_cannot_finish()
     {
-        var (asked, go) = (new Signal(), new Signal());
-        await using var server = await HookServer.Start((_, _) =>
-        {
-            asked.Set();
-            return go.WaitAsync();
-        });
+        var go = new Signal();
+        await using var server = await HookServer.Start((_, _) => go.WaitAsync());
         await Notifier.AddEndpoint(server.Url);
         var id = await Notifier.TellOne();
-        await asked.WaitAsync();
+        await server.Requests.WaitForCount(1);
         var attempts = Notifier.App.Services.GetServices<IHostedService>().OfType<FirstAttempts>().Single();
         using var limit = new CancellationTokenSource();
 

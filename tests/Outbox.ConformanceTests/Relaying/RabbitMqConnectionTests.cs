@@ -1,0 +1,195 @@
+using System.Reflection;
+using MassTransit;
+using MassTransit.RabbitMqTransport;
+using MassTransit.RabbitMqTransport.Configuration;
+using MassTransit.Transports;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
+using Outbox.Testing;
+using RabbitMQ.Client;
+using RabbitMQ.Client.Events;
+
+namespace Outbox.ConformanceTests.Relaying;
+
+/// <summary>A broker that goes away, dies, or cannot be reached, and connections that end without saying so.</summary>
+public sealed class RabbitMqConnectionTests : RabbitMqShop
+{
+    private const int Batch = 2_000;
+
+    [SkippableFact]
+    public async Task An_outage_of_the_broker_makes_nothing_dead_and_counts_for_nobody()
+    {
+        await using var server = await Require.PrivateRabbitMqAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await using var producer = await Start(database, server.Address, o =>
+        {
+            Quick(o);
+            o.Options.MaxAttempts = 1;                      // a single attempt that counted would be the last
+        });
+        await using (var consumer = await StartConsumer(server.Address))
+        {
+            await Publish(producer, 0, "ann");
+            await Received.WaitForCount(1);
+        }
+
+        using var writing = new CancellationTokenSource();
+        var number = 0;
+        var writer = Task.Run(async () =>
+        {
+            while (!writing.IsCancellationRequested)
+                await Publish(producer, ++number, $"customer {number % 7}");
+        });
+        await Eventually.Is(() => number > 50);
+        await server.KillAsync();
+        await Eventually.Is(async () => await producer.Query(db => db.Set<OutboxReplica>().CountAsync()) == 0);
+        await writing.CancelAsync();
+        await writer;
+        (await producer.Rows()).ShouldAllBe(r => r.State == OutboxMessageState.Pending && r.Attempts == 0);
+
+        await server.StartAsync();
+        await using var again = await StartConsumer(server.Address);
+
+        await Eventually.Is(() => Received.Values.Select(m => m.Number).Distinct().Count() == number + 1, Eventually.Limit * 2);
+        await Eventually.Is(async () => (await producer.Rows()).Count == 0);
+        Logs.Of(BrokerLost).ShouldHaveSingleItem().Text.ShouldBe("The broker was expected to be reachable and is not; messages stay in the outbox until it is.");
+        Logs.Of(BrokerBack).ShouldHaveSingleItem();
+        Logs.Of(NotSent).ShouldBeEmpty();
+    }
+
+    [SkippableFact]
+    public async Task Why_the_broker_cannot_be_reached_is_said()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+
+        await using var producer = await Start(
+            database, broker.Address, Quick, transport: cfg => cfg.ConfigureSend(send => send.UseExecute(_ => throw new InvalidOperationException("Not with this filter."))));
+
+        await Eventually.Is(() => Logs.Of(BrokerLost).Any());
+        Logs.Of(BrokerLost).ShouldHaveSingleItem().Exception.ShouldNotBeNull().ToString().ShouldContain("Not with this filter.");
+    }
+
+    [SkippableFact]
+    public async Task Without_the_brokers_confirmations_nothing_starts()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+
+        var refusal = await Should.ThrowAsync<ConfigurationException>(
+            Start(database, broker.Address, Quick, transport: cfg => cfg.Host(broker.Address, host => host.PublisherConfirmation = false)));
+
+        refusal.Message.ShouldContain("PublisherConfirmation = false");
+    }
+
+    // The driver can lose confirmations of what was on its way, in a few deaths out of many: OUTBOX_SOAK=1 makes more of them.
+    [SkippableFact]
+    public async Task A_broker_that_dies_at_full_speed_is_found_again_each_time()
+    {
+        var deaths = Environment.GetEnvironmentVariable("OUTBOX_SOAK") == "1" ? 25 : 2;
+        await using var server = await Require.PrivateRabbitMqAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await (await StartConsumer(server.Address)).DisposeAsync();      // its queue stays
+        await using var producer = await Start(database, server.Address, Quick);
+
+        for (var death = 0; death < deaths; death++)
+            await DieAtFullSpeed(server, producer, first: death * Batch);
+
+        await using var consumer = await StartConsumer(server.Address);
+        await Eventually.Is(() => Received.Values.Select(m => m.Number).Distinct().Count() == deaths * Batch, Eventually.Limit * 4);
+    }
+
+    // On the connection by which the relay sends, they would be left behind with it: thousands of sends wait on its channel when it ends.
+    [SkippableFact]
+    public async Task Consumers_of_a_bus_whose_relay_is_at_full_speed_are_there_again_after_each_death_of_the_broker()
+    {
+        var deaths = Environment.GetEnvironmentVariable("OUTBOX_SOAK") == "1" ? 25 : 3;
+        await using var server = await Require.PrivateRabbitMqAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await (await StartConsumer(server.Address)).DisposeAsync();      // its queue stays
+        var heard = new SignalLog<(string Queue, int Death)>();
+        await using var producer = await Start(database, server.Address, Quick, queues: ["one", "two", "three"], heard: (queue, message) => heard.Add((queue, message.Number)));
+
+        for (var death = 1; death <= deaths; death++)
+        {
+            await DieAtFullSpeed(server, producer, first: death * Batch);
+            await producer.InScope(async (db, outbox) =>
+            {
+                await outbox.Publish(new OrderChanged(death));
+                await db.SaveChangesAsync();
+            });
+            foreach (var queue in (string[])["one", "two", "three"])
+                await heard.WaitFor(entry => entry == (queue, death), Eventually.Limit * 2);
+        }
+    }
+
+    // RabbitMQ.Client tells some of a connection's channels that it has ended, and now and then not the others. Here it tells none.
+    [SkippableFact]
+    public async Task An_endpoint_that_is_not_told_of_the_end_of_its_connection_receives_by_another()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        var heard = new SignalLog<int>();
+        await using var producer = await Start(database, broker.Address, Quick, queues: ["one"], heard: (_, message) => heard.Add(message.Number), bus: bus =>
+            bus.AddHandler<OrderChanged>(changed =>
+            {
+                heard.Add(changed.Message.Number);
+                return Task.CompletedTask;
+            }).Endpoint(endpoint => endpoint.Name = "two"));
+        var host = (IRabbitMqHostConfiguration)producer.Services.GetRequiredService<IBusInstance>().HostConfiguration;
+
+        await Eventually.Is(async () => (await broker.QueuesAsync()).Count(q => q.Name is "one" or "two" && q.Consumers == 1) == 2);
+
+        EndUntold(await ConnectionOf(host));
+
+        await Eventually.Is(() => Logs.Of(UntoldChannel).Count() == 2);
+        await Eventually.Is(async () => (await ConnectionOf(host)).IsOpen);
+        await producer.InScope(async (db, outbox) =>
+        {
+            await outbox.Publish(new OrderChanged(7));
+            await db.SaveChangesAsync();
+        });
+        (await heard.WaitForCount(2, Eventually.Limit * 2)).ShouldBe([7, 7]);
+    }
+
+    // RabbitMQ.Client closes a connection, and now and then never comes to saying so. Here it never does.
+    [SkippableFact]
+    public async Task A_connection_that_is_closed_and_handed_out_all_the_same_is_replaced_and_the_relay_does_not_need_it()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await using var consumer = await StartConsumer(broker.Address);
+        await using var producer = await Start(database, broker.Address, Quick);
+        await producer.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, Eventually.Limit);
+        var host = (IRabbitMqHostConfiguration)producer.Services.GetRequiredService<IBusInstance>().HostConfiguration;
+        var lost = await ConnectionOf(host);
+        EndUntold(lost);
+
+        await Publish(producer, 1, "ann");
+
+        (await Received.WaitForCount(1)).ShouldHaveSingleItem().Number.ShouldBe(1);
+        await Eventually.Is(() => Logs.Of(DeadConnection).Any());
+        Logs.Of(DeadConnection).ShouldHaveSingleItem().Text.ShouldContain("As the test says.");
+        await Eventually.Is(async () => await ConnectionOf(host) is { IsOpen: true } found && found != lost);
+    }
+
+    /// <summary>The broker dies while the relay is at it, and comes back; all is sent in the end.</summary>
+    private static async Task DieAtFullSpeed(RabbitMqServer server, ShopHost producer, int first)
+    {
+        await PublishMany(producer, first, Batch);
+        await Eventually.Is(async () => await producer.Query(db => db.OutboxMessages.CountAsync()) < Batch);
+        await server.KillAsync();
+        await server.StartAsync();
+        await Eventually.Is(async () => await producer.Query(db => db.OutboxMessages.CountAsync()) == 0, Eventually.Limit * 4);
+    }
+
+    private static void EndUntold(IConnection connection) => connection.GetType()
+        .GetField("_closeReason", BindingFlags.Instance | BindingFlags.NonPublic)!
+        .SetValue(connection, new ShutdownEventArgs(ShutdownInitiator.Library, 541, "As the test says."));
+
+    private static async Task<IConnection> ConnectionOf(IRabbitMqHostConfiguration host)
+    {
+        IConnection? connection = null;
+        await host.ConnectionContextSupervisor.Send(Pipe.Execute<ConnectionContext>(context => connection = context.Connection));
+        return connection!;
+    }
+}
