@@ -5,6 +5,7 @@ using MassTransit.RabbitMqTransport.Configuration;
 using MassTransit.Transports;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Outbox.Relaying;
 using Outbox.Testing;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
@@ -98,7 +99,7 @@ public sealed class RabbitMqConnectionTests : RabbitMqShop
         await Eventually.Is(() => Received.Values.Select(m => m.Number).Distinct().Count() == deaths * Batch, Eventually.Limit * 4);
     }
 
-    // On the connection by which the relay sends, they would be left behind with it: thousands of sends wait on its channel when it ends.
+    // Whether the driver tells all channels of the end is a matter of chance, and of how busy the machine is: OUTBOX_SOAK=1 makes more deaths.
     [SkippableFact]
     public async Task Consumers_of_a_bus_whose_relay_is_at_full_speed_are_there_again_after_each_death_of_the_broker()
     {
@@ -161,15 +162,48 @@ public sealed class RabbitMqConnectionTests : RabbitMqShop
         await using var producer = await Start(database, broker.Address, Quick);
         await producer.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, Eventually.Limit);
         var host = (IRabbitMqHostConfiguration)producer.Services.GetRequiredService<IBusInstance>().HostConfiguration;
+        await Publish(producer, 1, "ann");
+        await Received.WaitForCount(1);
         var lost = await ConnectionOf(host);
         EndUntold(lost);
 
-        await Publish(producer, 1, "ann");
+        await Publish(producer, 2, "ann");
 
-        (await Received.WaitForCount(1)).ShouldHaveSingleItem().Number.ShouldBe(1);
+        (await Received.WaitForCount(2)).Select(m => m.Number).ShouldBe([1, 2]);
+        await Eventually.Is(async () => (await producer.Rows()).Count == 0);
+        Logs.Of(Interrupted).ShouldBeEmpty();
         await Eventually.Is(() => Logs.Of(DeadConnection).Any());
         Logs.Of(DeadConnection).ShouldHaveSingleItem().Text.ShouldContain("As the test says.");
         await Eventually.Is(async () => await ConnectionOf(host) is { IsOpen: true } found && found != lost);
+    }
+
+    [SkippableFact]
+    public async Task What_the_relay_leaves_behind_is_closed_and_not_used_again()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await using var consumer = await StartConsumer(broker.Address);
+        await using var proxy = TcpProxy.To(broker.Address.Host, broker.Address.Port);
+        await using var producer = await Start(database, new UriBuilder(broker.Address) { Port = proxy.Port }.Uri, Quick);
+        await producer.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, Eventually.Limit);
+        await Publish(producer, 1, "ann");
+        await Received.WaitForCount(1);
+        var before = proxy.Connections;
+        var route = new RabbitMqRoute((IRabbitMqHostConfiguration)producer.Services.GetRequiredService<IBusInstance>().HostConfiguration);
+        var orders = new Uri("queue:orders");
+
+        var first = await route.To(orders);
+        await first.Send(new OrderPlaced(2));
+        proxy.Connections.ShouldBe(before + 1);
+        await route.Abandon();
+        await Eventually.Is(() => proxy.Connections == before);
+        var second = await route.To(orders);
+        await second.Send(new OrderPlaced(3));
+
+        second.ShouldNotBe(first);
+        (await Received.WaitForCount(3)).Select(m => m.Number).ShouldBe([1, 2, 3]);
+        await route.Abandon();
+        await Eventually.Is(() => proxy.Connections == before);
     }
 
     /// <summary>The broker dies while the relay is at it, and comes back; all is sent in the end.</summary>

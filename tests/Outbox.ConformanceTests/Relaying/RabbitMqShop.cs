@@ -8,6 +8,7 @@ public abstract class RabbitMqShop
 {
     protected const int BrokerLost = 1213;
     protected const int BrokerBack = 1214;
+    protected const int Interrupted = 1215;
     protected const int DeadConnection = 1216;
     protected const int UntoldChannel = 1217;
     protected const int NotSent = 1221;
