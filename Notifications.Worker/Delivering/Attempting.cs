@@ -87,7 +87,7 @@ internal sealed class Attempting(
 
         try
         {
-            return await lane.Circuit.ExecuteAsync(async token => await TakeAndCall(work, lane, token), cancellationToken);
+            return await lane.Try(token => TakeAndCall(work, lane, token), cancellationToken);
         }
         catch (BrokenCircuitException open)
         {

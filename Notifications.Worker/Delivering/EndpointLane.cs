@@ -26,6 +26,7 @@ internal sealed class EndpointLane : IDisposable
     private readonly TimeProvider time;
     private readonly SemaphoreSlim calls;
     private readonly CircuitBreakerStateProvider state = new();
+    private readonly ResiliencePipeline<Exchange?> circuit;
     private int inFlight;
     private bool isRetired;
     private DateTimeOffset usedAt;
@@ -39,13 +40,12 @@ internal sealed class EndpointLane : IDisposable
     {
         (this.cap, this.time) = (cap, time);
         calls = new SemaphoreSlim(cap);
-        Circuit = new ResiliencePipelineBuilder<Exchange?> { TimeProvider = time }
+        circuit = new ResiliencePipelineBuilder<Exchange?> { TimeProvider = time }
             .AddCircuitBreaker(new CircuitBreakerStrategyOptions<Exchange?>
             {
                 // A trial in which the endpoint was not called (another replica was faster, this one is being stopped) proves
-                // nothing, and must not close the circuit; elsewhere it does not count.
-                ShouldHandle = arguments => ValueTask.FromResult(
-                    arguments.Outcome.Result is { WasCalled: true } made ? made.Verdict.IsDown : state.CircuitState == CircuitState.HalfOpen),
+                // nothing, and must not close the circuit. Of other attempts only the calls come here.
+                ShouldHandle = arguments => ValueTask.FromResult(arguments.Outcome.Result is not { WasCalled: true } made || made.Verdict.IsDown),
                 FailureRatio = 0.9,
                 MinimumThroughput = 10,
                 SamplingDuration = TimeSpan.FromMinutes(1),
@@ -55,10 +55,7 @@ internal sealed class EndpointLane : IDisposable
             .Build();
     }
 
-    /// <summary>Lets attempts through while the endpoint seems to be up, and one now and then while it does not.</summary>
-    public ResiliencePipeline<Exchange?> Circuit { get; }
-
-    /// <summary>Whether the endpoint seems to be down. Who finds that out anew comes by <see cref="Circuit"/>, one now and then.</summary>
+    /// <summary>Whether the endpoint seems to be down. Who finds that out anew comes by <see cref="Try"/>, one now and then.</summary>
     public bool IsDown => state.CircuitState != CircuitState.Closed;
 
     /// <summary>Whether its last call took so long that more of them would keep places from others.</summary>
@@ -98,6 +95,28 @@ internal sealed class EndpointLane : IDisposable
             inFlight++;
             return true;
         }
+    }
+
+    /// <summary>Makes an attempt while the endpoint seems to be up, and one now and then while it does not.</summary>
+    /// <exception cref="BrokenCircuitException">It seems to be down, and this is not the time to find out.</exception>
+    public async Task<Exchange?> Try(Func<CancellationToken, Task<Exchange?>> attempt, CancellationToken cancellationToken)
+    {
+        if (IsDown)
+        {
+            return await circuit.ExecuteAsync(async token => await attempt(token), cancellationToken);
+        }
+
+        // Outside of the circuit, to which what came to no call would be a success: a busy endpoint that dies has many such attempts,
+        // and its failures would never be nine of ten.
+        var exchange = await attempt(cancellationToken);
+        if (exchange is { WasCalled: true })
+        {
+            var context = ResilienceContextPool.Shared.Get(CancellationToken.None);
+            await circuit.ExecuteOutcomeAsync(static (_, made) => Outcome.FromResultAsValueTask<Exchange?>(made), context, exchange);
+            ResilienceContextPool.Shared.Return(context);
+        }
+
+        return exchange;
     }
 
     /// <summary>Waits a little for one of the calls under way to end.</summary>

@@ -91,7 +91,7 @@ internal sealed class FirstAttempts(
         Exchange? exchange = null;
         try
         {
-            exchange = await lane.Circuit.ExecuteAsync(async token => await calling.Call(work, lane, token), givingUp.Token);
+            exchange = await lane.Try(token => calling.Call(work, lane, token), givingUp.Token);
             return (exchange, exchange is null ? lane.Park(null, null, Waited(work)) : default);
         }
         catch (BrokenCircuitException open)

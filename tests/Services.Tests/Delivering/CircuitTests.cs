@@ -15,6 +15,8 @@ public sealed class CircuitTests : IAsyncLifetime
     private static readonly Exchange Down =
         new(default, default, new WebhookAnswer(null, 500), new Verdict(AttemptOutcome.Refused, DeliveryState.Pending) { IsDown = true });
 
+    private static readonly Exchange Unsendable = Down with { Verdict = new Verdict(AttemptOutcome.Forbidden, DeliveryState.Pending), WasCalled = false };
+
     private readonly TestDatabase database = TestDatabase.Sqlite();
     private readonly ManualTimeProvider lanesClock = new(TimeProvider.System.GetUtcNow());
     private HookServer? server;
@@ -70,26 +72,28 @@ public sealed class CircuitTests : IAsyncLifetime
         using var lane = new EndpointLane(cap: 8, lanesClock);
         for (var i = 0; i < 10; i++)
         {
-            await lane.Circuit.ExecuteAsync(_ => ValueTask.FromResult<Exchange?>(Down));
+            await lane.Try(_ => Task.FromResult<Exchange?>(Down), CancellationToken.None);
         }
 
         lanesClock.Advance(TimeSpan.FromSeconds(6));
-        var trial = lane.Circuit.ExecuteAsync(_ => what switch
-        {
-            "taken" => ValueTask.FromResult<Exchange?>(null),
-            "unsendable" => ValueTask.FromResult<Exchange?>(Down with { Verdict = new Verdict(AttemptOutcome.Forbidden, DeliveryState.Pending), WasCalled = false }),
-            _ => throw new OperationCanceledException(),
-        });
+        var trial = lane.Try(
+            _ => what switch
+            {
+                "taken" => Task.FromResult<Exchange?>(null),
+                "unsendable" => Task.FromResult<Exchange?>(Unsendable),
+                _ => throw new OperationCanceledException(),
+            },
+            CancellationToken.None);
         if (what == "stopped")
         {
-            await Should.ThrowAsync<OperationCanceledException>(trial.AsTask);
+            await Should.ThrowAsync<OperationCanceledException>(trial);
         }
         else
         {
             await trial;
         }
 
-        await Should.ThrowAsync<BrokenCircuitException>(() => lane.Circuit.ExecuteAsync(_ => ValueTask.FromResult<Exchange?>(Down)).AsTask());
+        await Should.ThrowAsync<BrokenCircuitException>(() => lane.Try(_ => Task.FromResult<Exchange?>(Down), CancellationToken.None));
     }
 
     [Fact]
@@ -98,8 +102,28 @@ public sealed class CircuitTests : IAsyncLifetime
         using var lane = new EndpointLane(cap: 8, lanesClock);
         for (var i = 0; i < 20; i++)
         {
-            await lane.Circuit.ExecuteAsync(_ => ValueTask.FromResult<Exchange?>(null));
+            await NoCall(lane, i);
         }
+
+        lane.IsDown.ShouldBeFalse();
+    }
+
+    /// <summary>A busy endpoint that dies: many find no place for their call, few are made, and all of these fail.</summary>
+    [Fact]
+    public async Task Attempts_without_a_call_do_not_hide_that_the_calls_fail()
+    {
+        using var lane = new EndpointLane(cap: 8, lanesClock);
+        for (var i = 0; i < 240; i++)
+        {
+            await NoCall(lane, i);
+            if (i % 24 == 23)
+            {
+                lane.IsDown.ShouldBeFalse();
+                await lane.Try(_ => Task.FromResult<Exchange?>(Down), CancellationToken.None);
+            }
+        }
+
+        lane.IsDown.ShouldBeTrue();
     }
 
     public async Task InitializeAsync()
@@ -116,13 +140,21 @@ public sealed class CircuitTests : IAsyncLifetime
         await database.DisposeAsync();
     }
 
+    /// <summary>No place for the call, nothing to send, or this replica is being stopped.</summary>
+    private static Task NoCall(EndpointLane lane, int i) => (i % 3) switch
+    {
+        0 => lane.Try(_ => Task.FromResult<Exchange?>(null), CancellationToken.None),
+        1 => lane.Try(_ => Task.FromResult<Exchange?>(Unsendable), CancellationToken.None),
+        _ => Should.ThrowAsync<OperationCanceledException>(() => lane.Try(_ => throw new OperationCanceledException(), CancellationToken.None)),
+    };
+
     /// <summary>An endpoint that seems to be down is to be told of something.</summary>
     private async Task<Guid> ParkedWhileDown()
     {
-        var circuit = Notifier.App.Services.GetRequiredService<EndpointLanes>().Of(await Notifier.AddEndpoint(Server.Url)).Circuit;
+        var lane = Notifier.App.Services.GetRequiredService<EndpointLanes>().Of(await Notifier.AddEndpoint(Server.Url));
         for (var i = 0; i < 10; i++)
         {
-            await circuit.ExecuteAsync(_ => ValueTask.FromResult<Exchange?>(Down));
+            await lane.Try(_ => Task.FromResult<Exchange?>(Down), CancellationToken.None);
         }
 
         var id = await Notifier.TellOne();
