@@ -125,15 +125,26 @@ internal sealed class Attempting(
             return null;
         }
 
-        var exchange = await calling.Call(work, lane, cancellationToken);
-        if (exchange is null)
+        try
         {
-            var slot = lane.Park(null, work.Endpoint.RateLimit, Waited(work));
-            await turns.Run(() => rows.GiveBack(work, slot, cancellationToken), cancellationToken);
-        }
+            var exchange = await calling.Call(work, lane, cancellationToken);
+            if (exchange is null)
+            {
+                await GiveBack(work, lane.Park(null, work.Endpoint.RateLimit, Waited(work)));
+            }
 
-        return exchange;
+            return exchange;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            await GiveBack(work, Now);   // this replica is being stopped; another may make it at once
+            throw;
+        }
     }
+
+    // Also while this replica is being stopped: otherwise the attempt would count as lost when the lease ends.
+    private Task GiveBack(DeliveryWork work, DateTime until) =>
+        turns.Run(() => rows.GiveBack(work, until, CancellationToken.None), CancellationToken.None);
 
     private Task<bool> Take(DeliveryWork work, CancellationToken cancellationToken) =>
         turns.Run(() => rows.Take(work, cancellationToken), cancellationToken);

@@ -4,14 +4,17 @@ using Notifications.Sending;
 namespace Notifications.Delivering;
 
 /// <summary>Calls the endpoint of an attempt that is taken.</summary>
-internal sealed class Calling(WebhookClient client, SecretBox box, DeliveryMetrics metrics, TimeProvider time)
+internal sealed class Calling(WebhookClient client, SecretBox box, DeliverySettings settings, DeliveryMetrics metrics, TimeProvider time)
 {
     // For a call of the endpoint's to end, once the attempt is taken.
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
 
     private DateTime Now => time.GetUtcNow().UtcDateTime;
 
-    /// <summary>One exchange; null when the endpoint's calls are all made and none of them ended soon.</summary>
+    /// <summary>
+    /// One exchange; null when the endpoint's calls are all made and none of them ended soon, or when there is no time left: whoever was
+    /// paused for longer than the lease would call after another replica has.
+    /// </summary>
     public async Task<Exchange?> Call(DeliveryWork work, EndpointLane lane, CancellationToken cancellationToken)
     {
         if (Write(work, out var refusal) is not { } request)
@@ -27,6 +30,12 @@ internal sealed class Calling(WebhookClient client, SecretBox box, DeliveryMetri
 
         try
         {
+            if (work.LeaseUntil - Now < settings.Timeout)
+            {
+                metrics.Parked("lease");
+                return null;
+            }
+
             var (startedAt, started) = (Now, time.GetTimestamp());
             var answer = await client.Send(request, cancellationToken);
             return new Exchange(

@@ -42,10 +42,11 @@ internal sealed class DeliveryRows(NotificationsDb db, IOutbox<NotificationsDb> 
     public async Task<bool> Take(DeliveryWork work, CancellationToken cancellationToken)
     {
         var now = Now;
+        work.LeaseUntil = now + settings.Lease;
         return await Waiting(work).ExecuteUpdateAsync(
             set => set
                 .SetProperty(d => d.State, DeliveryState.Delivering)
-                .SetProperty(d => d.LeaseUntil, now + settings.Lease)
+                .SetProperty(d => d.LeaseUntil, work.LeaseUntil)
                 .SetProperty(d => d.NextAttemptAt, (DateTime?)null)
                 .SetProperty(d => d.UpdatedAt, now),
             cancellationToken) > 0;

@@ -11,7 +11,8 @@ public sealed record DeliverySettings
 
     /// <summary>
     /// How long an attempt belongs to the replica that took it; then it counts as failed and the next one follows. Longer
-    /// than <see cref="Timeout"/>, with room to write the outcome down. Default: 45 s.
+    /// than <see cref="Timeout"/> by 2 s at least, with room to write the outcome down: no call begins that might not end within
+    /// it. Default: 45 s.
     /// </summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(45);
 
@@ -27,6 +28,9 @@ public sealed record DeliverySettings
     /// <summary>How long after its time an attempt counts as forgotten. Default: 30 s.</summary>
     public TimeSpan OverdueAfter { get; init; } = TimeSpan.FromSeconds(30);
 
+    // To begin the call, and to write down what came of it.
+    private static readonly TimeSpan LeastRoom = TimeSpan.FromSeconds(2);
+
     /// <summary>Reads <c>Delivery__Timeout</c> and so on; what is not set has its default.</summary>
     /// <exception cref="StartException">A value cannot work.</exception>
     public static DeliverySettings Read(IConfiguration configuration)
@@ -41,9 +45,10 @@ public sealed record DeliverySettings
             SweepPeriod = Duration(nameof(SweepPeriod), defaults.SweepPeriod),
             OverdueAfter = Duration(nameof(OverdueAfter), defaults.OverdueAfter),
         };
-        return settings.Lease > settings.Timeout
+        return settings.Lease >= settings.Timeout + LeastRoom
             ? settings
-            : throw new StartException($"Delivery__Lease must be longer than Delivery__Timeout: expected more than {settings.Timeout}, found {settings.Lease}.");
+            : throw new StartException(
+                $"Delivery__Lease must be longer than Delivery__Timeout by {LeastRoom} at least: expected {settings.Timeout + LeastRoom} or more, found {settings.Lease}.");
 
         TimeSpan Duration(string name, TimeSpan otherwise) => configuration[$"Delivery:{name}"] is not { Length: > 0 } text ? otherwise
             : TimeSpan.TryParse(text, CultureInfo.InvariantCulture, out var value) && value > TimeSpan.Zero && value <= TimeSpan.FromDays(1) ? value

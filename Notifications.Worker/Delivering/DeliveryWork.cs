@@ -7,6 +7,9 @@ namespace Notifications.Delivering;
 internal sealed record DeliveryWork(
     Guid Id, int Attempt, int Step, DateTime? NextAttemptAt, DateTime UpdatedAt, Guid NotificationId, byte[]? Body, string? TraceParent, WebhookEndpoint Endpoint)
 {
+    /// <summary>Until when the attempt is this replica's; set by who takes it.</summary>
+    public DateTime LeaseUntil { get; set; }
+
     /// <summary>The attempt as it goes out.</summary>
     /// <exception cref="System.Security.Cryptography.CryptographicException">A secret cannot be opened.</exception>
     public WebhookRequest Write(SecretBox box, DateTime now) =>

@@ -38,9 +38,12 @@ internal sealed class FirstAttemptStart(
             return null;
         }
 
-        (delivery.State, delivery.LeaseUntil) = (DeliveryState.Delivering, now + settings.Lease);
-        var happened = notification.Event;
-        return new FirstAttempt(
-            new DeliveryWork(delivery.Id, delivery.Attempt, delivery.Step, now, now, notification.Id, happened.Body, happened.TraceParent, endpoint), lane);
+        var (leaseUntil, happened) = (now + settings.Lease, notification.Event);
+        (delivery.State, delivery.LeaseUntil) = (DeliveryState.Delivering, leaseUntil);
+        var work = new DeliveryWork(delivery.Id, delivery.Attempt, delivery.Step, now, now, notification.Id, happened.Body, happened.TraceParent, endpoint)
+        {
+            LeaseUntil = leaseUntil,
+        };
+        return new FirstAttempt(work, lane);
     }
 }

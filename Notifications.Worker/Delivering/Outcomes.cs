@@ -12,22 +12,21 @@ internal sealed class Outcomes
     private readonly GroupCommit<Made> together;
     private readonly IServiceScopeFactory scopes;
     private readonly DatabaseTurns turns;
-    private readonly DeliverySettings settings;
     private readonly DeliveryMetrics metrics;
     private readonly TimeProvider time;
     private readonly ILogger<Outcomes> logger;
 
     public Outcomes(
-        IServiceScopeFactory scopes, DatabaseTurns turns, DeliverySettings settings, DeliveryMetrics metrics, TimeProvider time, ILogger<Outcomes> logger)
+        IServiceScopeFactory scopes, DatabaseTurns turns, DeliveryMetrics metrics, TimeProvider time, ILogger<Outcomes> logger)
     {
-        (this.scopes, this.turns, this.settings, this.metrics, this.time, this.logger) = (scopes, turns, settings, metrics, time, logger);
+        (this.scopes, this.turns, this.metrics, this.time, this.logger) = (scopes, turns, metrics, time, logger);
         together = new GroupCommit<Made>(Most, RecordTogether);
     }
 
     /// <summary>A database that is away for a moment must not cost a receiver the same call again: the lease is there to be used.</summary>
     public async Task Record(DeliveryWork work, Exchange exchange, CancellationToken cancellationToken)
     {
-        var (made, until) = (new Made(work, exchange), exchange.StartedAt + settings.Lease);
+        var (made, until) = (new Made(work, exchange), work.LeaseUntil);
         for (var pause = FirstPause; ; pause *= 2)
         {
             try

@@ -3,6 +3,7 @@ using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Notifications;
 using Notifications.Delivering;
 using Notifications.Sending;
@@ -293,6 +294,58 @@ public abstract class DeliveringSuite(Func<Task<TestDatabase>> create) : IAsyncL
         go.Set();
         await calling;
         (await Notifier.Delivery(first)).State.ShouldBe(DeliveryState.Delivered);
+    }
+
+    /// <summary>This replica was paused after it had taken the attempt: another one may be about to make the next.</summary>
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_attempt_whose_lease_is_nearly_over_is_given_back_and_not_made(bool isFirst)
+    {
+        await using var server = await HookServer.Start();
+        var callers = new ManualTimeProvider();
+        notifier = new Notifier(
+            database!, relays: false, configure: services => services.Replace(ServiceDescriptor.Singleton(provider => ActivatorUtilities.CreateInstance<Calling>(provider, callers))));
+        var endpoint = await Notifier.AddEndpoint(server.Url);
+        var settings = Notifier.App.Services.GetRequiredService<DeliverySettings>();
+        callers.AdvanceUtcOnly(TimeProvider.System.GetUtcNow() + settings.Lease - (settings.Timeout / 2) - callers.GetUtcNow());
+        Guid id;
+        if (isFirst)
+        {
+            id = await Notifier.TellOne();
+        }
+        else
+        {
+            id = await Notifier.WaitingOne(endpoint);
+            await Attempt(id);
+        }
+
+        var back = await Eventually.Get(() => Notifier.Delivery(id), d => d.State == DeliveryState.Pending);
+        (back.Attempt, back.Step, back.LeaseUntil).ShouldBe((1, 0, null));
+        (await Notifier.Wakes(id)).ShouldBe([1]);
+        (await Notifier.Attempts(id)).ShouldBeEmpty();
+        server.Requests.Count.ShouldBe(0);
+    }
+
+    [SkippableFact]
+    public async Task A_notifier_that_is_stopped_gives_back_the_attempt_that_it_cannot_finish()
+    {
+        var go = new Signal();
+        await using var server = await HookServer.Start((_, _) => go.WaitAsync());
+        notifier = new Notifier(database!, relays: false);
+        var id = await Notifier.WaitingOne(await Notifier.AddEndpoint(server.Url));
+        using var stop = new CancellationTokenSource();
+        var attempting = Attempt(id, stop.Token);
+        await server.Requests.WaitForCount(1);
+
+        await stop.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(attempting);
+
+        var back = await Notifier.Delivery(id);
+        (back.State, back.Attempt, back.Step, back.LeaseUntil).ShouldBe((DeliveryState.Pending, 1, 0, null));
+        (await Notifier.Wakes(id)).ShouldBe([1]);
+        (await Notifier.Attempts(id)).ShouldBeEmpty();
+        go.Set();
     }
 
     /// <summary>Another replica's clock is ahead: the attempt is made at its time all the same, and by the only message there is.</summary>

@@ -25,7 +25,14 @@ internal sealed class Notifier : IAsyncDisposable
     public Notifier(
         TestDatabase database, Dictionary<string, string?>? settings = null, bool relays = true, Action<IServiceCollection>? configure = null)
     {
-        App = new ServiceApp<NotificationsDb>(database, relays ? configure : StopRelay);
+        App = new ServiceApp<NotificationsDb>(database, services =>
+        {
+            configure?.Invoke(services);
+            if (!relays)
+            {
+                StopRelay(services);
+            }
+        });
         App.Settings["Delivery:AllowedNetworks"] = "127.0.0.0/8";
         App.Settings["Delivery:AllowedPorts"] = "1-65535";
         App.Settings["Delivery:SweepPeriod"] = "00:00:01";
