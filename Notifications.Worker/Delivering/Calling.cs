@@ -4,7 +4,7 @@ using Notifications.Sending;
 namespace Notifications.Delivering;
 
 /// <summary>Calls the endpoint of an attempt that is taken.</summary>
-internal sealed class Calling(WebhookClient client, SecretBox box, DeliverySettings settings, DeliveryMetrics metrics, TimeProvider time)
+internal sealed class Calling(WebhookClient client, EndpointLanes lanes, SecretBox box, DeliverySettings settings, DeliveryMetrics metrics, TimeProvider time)
 {
     // For a call of the endpoint's to end, once the attempt is taken.
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
@@ -22,29 +22,17 @@ internal sealed class Calling(WebhookClient client, SecretBox box, DeliverySetti
             return NotCalled(work, refusal!);
         }
 
-        if (!await lane.BeginCall(Patience, cancellationToken))
+        using var call = await lanes.BeginCall(lane, Patience, cancellationToken);
+        if (call is null || work.LeaseUntil - Now < settings.Timeout)
         {
-            metrics.Parked("busy");
+            metrics.Parked(call is null ? "busy" : "lease");
             return null;
         }
 
-        try
-        {
-            if (work.LeaseUntil - Now < settings.Timeout)
-            {
-                metrics.Parked("lease");
-                return null;
-            }
-
-            var (startedAt, started) = (Now, time.GetTimestamp());
-            var answer = await client.Send(request, cancellationToken);
-            return new Exchange(
-                startedAt, time.GetElapsedTime(started), answer, Verdict.Of(answer, work.Endpoint, work.Step, Now, Random.Shared.NextDouble()));
-        }
-        finally
-        {
-            lane.EndCall();
-        }
+        var (startedAt, started) = (Now, time.GetTimestamp());
+        var answer = await client.Send(request, cancellationToken);
+        return new Exchange(
+            startedAt, time.GetElapsedTime(started), answer, Verdict.Of(answer, work.Endpoint, work.Step, Now, Random.Shared.NextDouble()));
     }
 
     /// <summary>An attempt that came to no call, and what is written down of it.</summary>

@@ -30,7 +30,7 @@ internal sealed class DeliverDefinition : ConsumerDefinition<Deliver>
     public DeliverDefinition(DeliverySettings settings)
     {
         EndpointName = WakeDelivery.Queue;
-        Endpoint(endpoint => endpoint.PrefetchCount = endpoint.ConcurrentMessageLimit = settings.InFlight + Spare);
+        Endpoint(endpoint => endpoint.PrefetchCount = endpoint.ConcurrentMessageLimit = settings.MostInFlight + Spare);
     }
 
     protected override void ConfigureConsumer(

@@ -16,8 +16,14 @@ public sealed record DeliverySettings
     /// </summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(45);
 
-    /// <summary>How many attempts a replica makes at once. Default: 256.</summary>
+    /// <summary>
+    /// How many attempts a replica makes at once, where calls that hang count for three quarters at most: with them there may be up to
+    /// <see cref="MostInFlight"/>. Default: 256.
+    /// </summary>
     public int InFlight { get; init; } = 256;
+
+    /// <summary>How many attempts there may ever be at once: twice <see cref="InFlight"/>.</summary>
+    public int MostInFlight => 2 * InFlight;
 
     /// <summary>How many of them at one endpoint. Default: 8.</summary>
     public int InFlightPerEndpoint { get; init; } = 8;

@@ -11,7 +11,9 @@ namespace Notifications.Delivering;
 /// </remarks>
 internal sealed class EndpointLane : IDisposable
 {
-    private static readonly TimeSpan Slow = TimeSpan.FromSeconds(1);
+    /// <summary>A call that takes longer keeps a place from others.</summary>
+    public static readonly TimeSpan Slow = TimeSpan.FromSeconds(1);
+
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestGap = TimeSpan.FromSeconds(2);
@@ -29,6 +31,7 @@ internal sealed class EndpointLane : IDisposable
     private readonly ResiliencePipeline<Exchange?> circuit;
     private int inFlight;
     private bool isRetired;
+    private bool wasSlow;
     private DateTimeOffset usedAt;
     private TimeSpan usual = TimeSpan.FromMilliseconds(200);
 
@@ -58,8 +61,11 @@ internal sealed class EndpointLane : IDisposable
     /// <summary>Whether the endpoint seems to be down. Who finds that out anew comes by <see cref="Try"/>, one now and then.</summary>
     public bool IsDown => state.CircuitState != CircuitState.Closed;
 
-    /// <summary>Whether its last call took so long that more of them would keep places from others.</summary>
-    public bool IsSlow { get; private set; }
+    /// <summary>How many of its calls have been under way for longer than <see cref="Slow"/>. <see cref="EndpointLanes"/> counts them.</summary>
+    public int Hanging { get; set; }
+
+    /// <summary>Whether its last call took so long, or one under way already does, that more of them would keep places from others.</summary>
+    public bool IsSlow => wasSlow || Hanging > 0;
 
     /// <summary>Somebody is about to use it.</summary>
     /// <returns>Whether it can be used: it may have been retired.</returns>
@@ -136,7 +142,7 @@ internal sealed class EndpointLane : IDisposable
             if (took is { } duration)
             {
                 usual = (usual * 7 + duration) / 8;
-                IsSlow = duration > Slow;
+                wasSlow = duration > Slow;
             }
         }
     }

@@ -273,6 +273,25 @@ public abstract class DeliveringSuite(Func<Task<TestDatabase>> create) : IAsyncL
     }
 
     [SkippableFact]
+    public async Task Receivers_that_begin_to_hang_all_at_once_and_take_all_places_delay_no_other_until_they_time_out()
+    {
+        var go = new Signal();
+        await using var slow = await HookServer.Start((_, _) => go.WaitAsync(Eventually.Limit * 2));
+        await using var quick = await HookServer.Start();
+        Start(("InFlight", "4"), ("Timeout", "00:01:00"), ("Lease", "00:02:00"));
+        for (var i = 0; i < 6; i++)
+        {
+            await Notifier.AddEndpoint(slow.Url);
+        }
+
+        await Notifier.Tell();
+        await slow.Requests.WaitForCount(4);
+
+        await Notifier.Becomes(await Notifier.TellOne(await Notifier.AddEndpoint(quick.Url)), DeliveryState.Delivered);
+        go.Set();
+    }
+
+    [SkippableFact]
     public async Task What_finds_all_calls_of_its_endpoint_made_is_given_back_as_if_it_had_not_been_taken()
     {
         var go = new Signal();

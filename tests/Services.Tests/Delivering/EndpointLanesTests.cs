@@ -20,6 +20,52 @@ public sealed class EndpointLanesTests
         lanes.TryEnter(lanes.Of(Guid.CreateVersion7())).ShouldBeTrue();
     }
 
+    /// <summary>They are as many as there are places, and each was quick until now: for a second nobody can know.</summary>
+    [Fact]
+    public async Task Those_that_took_all_places_and_hang_leave_a_quarter_of_them_when_they_have_for_a_second()
+    {
+        var hanging = New(2 * Places);
+        (await Call(hanging)).Count.ShouldBe(Places);
+        var alive = New(1);
+        Fill(alive).ShouldBe(0);
+
+        time.Advance(TimeSpan.FromSeconds(1.1));
+
+        lanes.TryEnter(hanging[0]).ShouldBeFalse("it is known to hang");
+        Fill(alive).ShouldBe(1);
+        Fill(New(Places)).ShouldBe((Places / 4) - 1, "the last quarter is for calls that do not hang");
+    }
+
+    [Fact]
+    public async Task However_many_hang_there_are_no_more_than_twice_the_places()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            await Call(New(Places));
+            time.Advance(TimeSpan.FromSeconds(1.1));
+        }
+
+        lanes.InFlight.ShouldBe(2 * Places);
+    }
+
+    [Fact]
+    public async Task A_call_that_hung_and_ended_keeps_no_place_from_others()
+    {
+        var calls = await Call(New(2 * Places));
+        time.Advance(TimeSpan.FromSeconds(1.1));
+        lanes.TryEnter(calls[0].Lane).ShouldBeFalse();
+
+        foreach (var call in calls)
+        {
+            call.Dispose();
+            call.Lane.IsSlow.ShouldBeFalse("how long it took says who leaves");
+            lanes.Leave(call.Lane, TimeSpan.FromSeconds(1.1));
+        }
+
+        calls.ShouldAllBe(call => call.Lane.IsSlow);
+        Fill(New(Places)).ShouldBe(Places);
+    }
+
     [Fact]
     public void However_many_are_known_to_hang_half_of_the_places_is_for_the_others()
     {
@@ -107,6 +153,18 @@ public sealed class EndpointLanesTests
     }
 
     private EndpointLane[] New(int count) => [.. Enumerable.Range(0, count).Select(_ => lanes.Of(Guid.CreateVersion7()))];
+
+    /// <summary>Those that find a place call, and hang.</summary>
+    private async Task<List<EndpointLanes.Call>> Call(EndpointLane[] hanging)
+    {
+        var calls = new List<EndpointLanes.Call>();
+        foreach (var lane in hanging.Where(lanes.TryEnter))
+        {
+            calls.Add((await lanes.BeginCall(lane, TimeSpan.Zero, CancellationToken.None)).ShouldNotBeNull());
+        }
+
+        return calls;
+    }
 
     /// <summary>Each has one more call after the other, until none gets another.</summary>
     private int Fill(EndpointLane[] hanging)
