@@ -11,7 +11,6 @@ public sealed class Acknowledge(NotificationsDb db, TimeProvider time)
     public async Task<List<Guid>> Run(Guid receiverId, IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
     {
         var now = time.UtcNow();
-        var before = DeliveryStates.From(DeliveryChange.Acknowledge);
         await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
         var own = db.Notifications.Where(n => n.ReceiverId == receiverId && ids.Contains(n.Id));
 
@@ -20,10 +19,10 @@ public sealed class Acknowledge(NotificationsDb db, TimeProvider time)
             .ExecuteUpdateAsync(set => set.SetProperty(n => n.AcknowledgedAt, now), cancellationToken);
         var acknowledged = await own.Select(n => n.Id).ToListAsync(cancellationToken);
         await db.Deliveries
-            .Where(d => acknowledged.Contains(d.NotificationId) && before.Contains(d.State))
+            .Where(d => acknowledged.Contains(d.NotificationId) && d.State != DeliveryState.Acknowledged)
             .ExecuteUpdateAsync(
                 set => set
-                    .SetProperty(d => d.State, DeliveryStates.To(DeliveryChange.Acknowledge))
+                    .SetProperty(d => d.State, DeliveryState.Acknowledged)
                     .SetProperty(d => d.NextAttemptAt, (DateTime?)null)
                     .SetProperty(d => d.LeaseUntil, (DateTime?)null)
                     .SetProperty(d => d.UpdatedAt, now),

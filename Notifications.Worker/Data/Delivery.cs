@@ -13,7 +13,6 @@ public sealed class Delivery
 
     public Guid EndpointId { get; init; }
 
-    /// <summary>Changes as <see cref="DeliveryStates"/> says.</summary>
     public DeliveryState State { get; set; }
 
     /// <summary>

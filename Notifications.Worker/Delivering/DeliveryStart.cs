@@ -33,23 +33,24 @@ public sealed class DeliveryStart(NotificationsDb db, IOutbox<NotificationsDb> o
     }
 
     /// <summary>
-    /// Puts deliveries back to the beginning of their schedule. Call it within a transaction, and save what it adds. The
+    /// Puts deliveries back to the beginning of their schedule, but for those that are acknowledged. Call it within a transaction, and save what it adds. The
     /// number of the attempt is raised, so that the outcome of one under way counts for nothing: there is one chain, not two.
     /// </summary>
     /// <param name="ids">The deliveries of endpoints that are all in the same state.</param>
-    /// <param name="from">Those in another state stay as they are.</param>
+    /// <param name="only">Those in another state stay as they are; null: of any.</param>
     /// <param name="endpoint">The endpoints' state.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>How many there were.</returns>
     public async Task<int> BeginAnew(
-        IReadOnlyCollection<Guid> ids, DeliveryState[] from, EndpointState endpoint, CancellationToken cancellationToken)
+        IReadOnlyCollection<Guid> ids, DeliveryState? only, EndpointState endpoint, CancellationToken cancellationToken)
     {
         var now = time.UtcNow();
         var isActive = endpoint == EndpointState.Active;
-        var state = isActive ? DeliveryStates.To(DeliveryChange.Resend) : DeliveryState.Held;
+        var state = isActive ? DeliveryState.Pending : DeliveryState.Held;
 
         // Read and locked by the same statement that other changes compare with: what is read below is what it left.
-        var changed = await db.Deliveries.Where(d => ids.Contains(d.Id) && from.Contains(d.State)).ExecuteUpdateAsync(
+        var wanted = db.Deliveries.Where(d => ids.Contains(d.Id) && d.State != DeliveryState.Acknowledged && (only == null || d.State == only));
+        var changed = await wanted.ExecuteUpdateAsync(
             set => set
                 .SetProperty(d => d.State, state)
                 .SetProperty(d => d.Attempt, d => d.Attempt + 1)
@@ -61,7 +62,7 @@ public sealed class DeliveryStart(NotificationsDb db, IOutbox<NotificationsDb> o
         if (isActive)
         {
             var begun = await db.Deliveries.AsNoTracking()
-                .Where(d => ids.Contains(d.Id) && d.State == DeliveryState.Pending)
+                .Where(d => ids.Contains(d.Id) && d.State == DeliveryState.Pending && d.NextAttemptAt == now)
                 .Select(d => new WakeDelivery(d.Id, d.Attempt))
                 .ToListAsync(cancellationToken);
             foreach (var wake in begun)

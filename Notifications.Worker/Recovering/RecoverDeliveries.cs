@@ -69,7 +69,7 @@ public sealed class RecoverDeliveries(
         {
             return await deliveries.BeginAnew(
                 [.. rows.Where(row => row.DeliveryId is not null).Select(row => row.DeliveryId!.Value)],
-                [DeliveryState.Exhausted],
+                DeliveryState.Exhausted,
                 endpoint.State,
                 cancellationToken);
         }

@@ -41,7 +41,7 @@ internal static class ResendEndpoint
 
         foreach (var group in rows.GroupBy(row => row.State, row => row.Id))
         {
-            await deliveries.BeginAnew([.. group], DeliveryStates.From(DeliveryChange.Resend), group.Key, cancellationToken);
+            await deliveries.BeginAnew([.. group], only: null, group.Key, cancellationToken);
         }
 
         await db.SaveChangesAsync(cancellationToken);

@@ -192,6 +192,29 @@ public abstract class DeliveryRaceSuite(Func<Task<TestDatabase>> create) : IAsyn
     }
 
     [SkippableFact]
+    public async Task What_is_begun_anew_is_woken_and_what_waits_already_is_not()
+    {
+        var (waits, exhausted) = (await Waiting(), await Waiting());
+        await Notifier.App.InDb(db => db.Deliveries.Where(d => d.Id == exhausted).ExecuteUpdateAsync(set => set
+            .SetProperty(d => d.State, DeliveryState.Exhausted).SetProperty(d => d.NextAttemptAt, (DateTime?)null)));
+
+        var begun = await Notifier.InScope(async services =>
+        {
+            var db = services.GetRequiredService<NotificationsDb>();
+            await using var transaction = await db.Database.BeginTransactionAsync();
+            var count = await services.GetRequiredService<DeliveryStart>()
+                .BeginAnew([waits, exhausted], DeliveryState.Exhausted, EndpointState.Active, CancellationToken.None);
+            await db.SaveChangesAsync();
+            await transaction.CommitAsync();
+            return count;
+        });
+
+        begun.ShouldBe(1);
+        (await Notifier.Wakes(exhausted)).ShouldBe([2]);
+        (await Notifier.Wakes(waits)).ShouldBeEmpty();
+    }
+
+    [SkippableFact]
     public async Task A_place_in_the_rate_is_given_once_among_all_replicas()
     {
         await Waiting();
