@@ -30,6 +30,9 @@ internal static class RecoverEndpoint
             return EndpointBook.NotFound();
         }
 
+        // Locked until the commit: of two that are asked for at once, the second waits here, and then sees the first one's job.
+        await using var transaction = await db.Database.BeginTransactionAsync(cancellationToken);
+        await db.Endpoints.Where(e => e.Id == id).ExecuteUpdateAsync(set => set.SetProperty(e => e.Version, e => e.Version), cancellationToken);
         if (await db.Jobs.AnyAsync(j => j.EndpointId == id && j.State == JobState.Running, cancellationToken))
         {
             return Problems.Of(StatusCodes.Status409Conflict, "job-running", "A job recovers this endpoint already. Let it come to its end.");
@@ -51,6 +54,7 @@ internal static class RecoverEndpoint
         db.Jobs.Add(job);
         await outbox.Send(ContinueJob.Address, new ContinueJob(job.Id, job.Part), cancellationToken);
         await db.SaveChangesAsync(cancellationToken);
+        await transaction.CommitAsync(cancellationToken);
         return TypedResults.Accepted($"/v1/jobs/{job.Id}", JobView.Of(job));
     }
 

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
 using Notifications;
@@ -212,6 +213,21 @@ public abstract class DeliveryRaceSuite(Func<Task<TestDatabase>> create) : IAsyn
         begun.ShouldBe(1);
         (await Notifier.Wakes(exhausted)).ShouldBe([2]);
         (await Notifier.Wakes(waits)).ShouldBeEmpty();
+    }
+
+    [SkippableFact]
+    public async Task Of_many_recoveries_that_are_asked_for_at_once_one_is_begun()
+    {
+        var endpoint = await Notifier.AddEndpoint(new Uri("http://127.0.0.1:9/"));
+        using var client = Notifier.App.CreateClient().As(Keys.Receiver);
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => client.SendJson(
+            HttpMethod.Post, $"/v1/endpoints/{endpoint}/recover", """{"since":"2026-01-01T00:00:00Z","scope":"missing"}""")));
+
+        answers.Select(answer => answer.StatusCode).Order()
+            .ShouldBe([HttpStatusCode.Accepted, .. Enumerable.Repeat(HttpStatusCode.Conflict, 7)]);
+        (await Notifier.App.InDb(db => db.Jobs.CountAsync())).ShouldBe(1);
+        (await Notifier.Endpoint(endpoint)).Version.ShouldBe(1, "it was not changed");
     }
 
     [SkippableFact]
