@@ -13,7 +13,7 @@ public sealed class AcceptEvent<TMessage>(EventType<TMessage> type, EventLog eve
 {
     public async Task Consume(ConsumeContext<TMessage> context)
     {
-        foreach (var told in await events.Add([type.Of(context.Message)], context.CancellationToken))
+        foreach (var told in (await events.Add([type.Of(context.Message)], context.CancellationToken)).Told)
         {
             await deliveries.Begin(told.Notification.Id, told.Endpoint.Id, told.Endpoint.State, context.CancellationToken);
         }

@@ -3,11 +3,12 @@ using Notifications.Delivering;
 namespace Notifications;
 
 /// <summary>
-/// Takes in together what comes at the same time, of whatever type: one transaction for many events, in which their first attempts begin.
+/// Takes in together what comes at the same time, of whatever type: one transaction for many events, in which their first attempts begin; more
+/// when they are for very many endpoints.
 /// </summary>
 /// <remarks>
-/// Without the inbox: what makes an event single is its business key. When one of them cannot be taken in, none is, and each goes the
-/// way of the inbox, in a transaction of its own.
+/// Without the inbox: what makes an event single is its business key. When one of them cannot be taken in, each goes the way of the inbox, in
+/// a transaction of its own.
 /// </remarks>
 internal sealed class EventIntake
 {
@@ -31,37 +32,45 @@ internal sealed class EventIntake
 
     private async Task<bool> TakeIn(IReadOnlyList<Happening> happenings)
     {
-        var begun = new List<FirstAttempt>();
-        try
+        for (var stored = 0; stored < happenings.Count;)
         {
-            await turns.Run(() => Store(happenings, begun), CancellationToken.None);
-        }
-        catch (Exception exception)
-        {
-            // If it was committed all the same, the leases end, and the sweeper takes the attempts up.
-            attempts.Forget(begun);
-            logger.NotTakenInTogether(happenings.Count, exception);
-            return false;
+            var begun = new List<FirstAttempt>();
+            try
+            {
+                stored += await turns.Run(() => Store([.. happenings.Skip(stored)], begun), CancellationToken.None);
+            }
+            catch (Exception exception)
+            {
+                // If it was committed all the same, the leases end, and the sweeper takes the attempts up. What was stored before it is
+                // there already when it is tried on its own.
+                attempts.Forget(begun);
+                logger.NotTakenInTogether(happenings.Count, exception);
+                return false;
+            }
+
+            attempts.Start(begun);
         }
 
-        attempts.Start(begun);
         return true;
     }
 
-    private async Task Store(IReadOnlyList<Happening> happenings, List<FirstAttempt> begun)
+    /// <returns>How many of them it stored: all, unless they are for very many endpoints.</returns>
+    private async Task<int> Store(IReadOnlyList<Happening> happenings, List<FirstAttempt> begun)
     {
         await using var scope = scopes.CreateAsyncScope();
         var db = scope.ServiceProvider.GetRequiredService<NotificationsDb>();
         var start = scope.ServiceProvider.GetRequiredService<FirstAttemptStart>();
-        foreach (var told in await scope.ServiceProvider.GetRequiredService<EventLog>().Add(happenings, CancellationToken.None))
+        var (told, count) = await scope.ServiceProvider.GetRequiredService<EventLog>().Add(happenings, CancellationToken.None);
+        foreach (var one in told)
         {
-            if (await start.Begin(told, CancellationToken.None) is { } attempt)
+            if (await start.Begin(one, CancellationToken.None) is { } attempt)
             {
                 begun.Add(attempt);
             }
         }
 
         await db.SaveChangesAsync();
+        return count;
     }
 }
 

@@ -10,33 +10,45 @@ namespace Notifications;
 /// </summary>
 public sealed class EventLog(NotificationsDb db, DeliveryStart deliveries, TimeProvider time)
 {
+    /// <summary>How many notifications and deliveries one transaction adds, and those of one event: many events for many endpoints would be without limit.</summary>
+    internal const int MostRows = 1000;
+
     /// <summary>The type of the event that tries an endpoint out.</summary>
     public const string TestType = "endpoint.test";
 
-    /// <summary>Adds all that, to be saved by the caller in one transaction; nothing for an event that is there already.</summary>
-    /// <returns>What is to be told to which endpoint.</returns>
-    public async Task<List<Told>> Add(IReadOnlyList<Happening> happenings, CancellationToken cancellationToken)
+    /// <summary>
+    /// Adds all that, to be saved by the caller in one transaction; nothing for an event that is there already. Of the events as many as
+    /// come to <see cref="MostRows"/>, in their order, and one at least.
+    /// </summary>
+    /// <returns>What is to be told to which endpoint, and of how many of the events that is.</returns>
+    public async Task<(List<Told> Told, int Count)> Add(IReadOnlyList<Happening> happenings, CancellationToken cancellationToken)
     {
         var added = await New(happenings, cancellationToken);
-        var told = new List<Told>();
+        var (told, notifications) = (new List<Told>(), 0);
         if (added.Count == 0)
         {
-            return told;
+            return (told, happenings.Count);
         }
 
         var subscribed = await Subscribed([.. added.Select(h => h.Type).Distinct(StringComparer.Ordinal)], cancellationToken);
         foreach (var happening in added)
         {
+            if (notifications + told.Count >= MostRows)
+            {
+                return (told, happenings.TakeWhile(h => h != happening).Count());
+            }
+
             var happened = AddEvent(happening);
             var item = EventTypeList.Item(happening.Type);
             foreach (var receiver in subscribed.Where(r => Has(r.EventTypes ?? item, item)))
             {
                 var notification = AddNotification(receiver.Id, happened);
+                notifications++;
                 told.AddRange(receiver.Endpoints.Where(e => Has(e.EventTypes, item)).Select(e => new Told(notification, e)));
             }
         }
 
-        return told;
+        return (told, happenings.Count);
     }
 
     /// <summary>Adds an event for one endpoint alone, which goes the way of all others; to be saved by the caller.</summary>

@@ -68,7 +68,7 @@ internal sealed class DeliveryRows(NotificationsDb db, IOutbox<NotificationsDb> 
             .ExecuteUpdateAsync(set => set.SetProperty(e => e.RateSlotAt, next), cancellationToken) > 0;
     }
 
-    /// <summary>Leaves an endpoint alone until a time. Not a part of the outcome: it is true whoever made the attempt.</summary>
+    /// <summary>Leaves an endpoint alone until a time.</summary>
     public Task Throttle(WebhookEndpoint endpoint, DateTime until, CancellationToken cancellationToken) =>
         db.Endpoints.Where(e => e.Id == endpoint.Id && (e.ThrottledUntil == null || e.ThrottledUntil < until))
             .ExecuteUpdateAsync(set => set.SetProperty(e => e.ThrottledUntil, until), cancellationToken);

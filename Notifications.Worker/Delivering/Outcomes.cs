@@ -47,16 +47,11 @@ internal sealed class Outcomes
 
     private async Task<bool> RecordTogether(IReadOnlyList<Made> made)
     {
-        // What is to be told of the endpoint too is rare.
-        if (made.Any(m => m.Exchange.Verdict is { ThrottledUntil: not null } or { Outcome: AttemptOutcome.Gone }))
-        {
-            return false;
-        }
-
         try
         {
             return await InScope(async rows =>
             {
+                await TellEndpoints(rows, made);
                 await rows.Record(made, CancellationToken.None);
                 return true;
             });
@@ -70,18 +65,25 @@ internal sealed class Outcomes
 
     private static async Task<bool> RecordAlone(DeliveryRows rows, Made made)
     {
-        var ((endpoint, verdict), cancellationToken) = ((made.Work.Endpoint, made.Exchange.Verdict), CancellationToken.None);
-        if (verdict.ThrottledUntil is { } throttled)
-        {
-            await rows.Throttle(endpoint, throttled, cancellationToken);
-        }
+        await TellEndpoints(rows, [made]);
+        return await rows.Record(made.Work, made.Exchange, CancellationToken.None);
+    }
 
-        if (verdict.Outcome == AttemptOutcome.Gone)
+    /// <summary>What follows for the endpoints themselves. Not a part of the outcomes: it is true whoever made the attempts.</summary>
+    private static async Task TellEndpoints(DeliveryRows rows, IReadOnlyList<Made> made)
+    {
+        foreach (var one in made.GroupBy(m => m.Work.Endpoint.Id))
         {
-            await rows.Disable(endpoint, verdict.Error!, cancellationToken);
-        }
+            if (one.Max(m => m.Exchange.Verdict.ThrottledUntil) is { } throttled)
+            {
+                await rows.Throttle(one.First().Work.Endpoint, throttled, CancellationToken.None);
+            }
 
-        return await rows.Record(made.Work, made.Exchange, cancellationToken);
+            if (one.FirstOrDefault(m => m.Exchange.Verdict.Outcome == AttemptOutcome.Gone) is { } gone)
+            {
+                await rows.Disable(gone.Work.Endpoint, gone.Exchange.Verdict.Error!, CancellationToken.None);
+            }
+        }
     }
 
     private async Task<bool> InScope(Func<DeliveryRows, Task<bool>> work)

@@ -1,5 +1,7 @@
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Diagnostics;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Notifications;
@@ -14,6 +16,7 @@ public abstract class TogetherSuite(Func<Task<TestDatabase>> create) : IAsyncLif
 {
     private const string Opening = "test.opening";   // taken in alone, since it comes first
 
+    private readonly Saves saves = new();
     private TestDatabase? database;
     private Notifier? running;
 
@@ -25,7 +28,10 @@ public abstract class TogetherSuite(Func<Task<TestDatabase>> create) : IAsyncLif
 
         // Nothing is woken, and nothing swept but by the test.
         running = new Notifier(
-            database, new(StringComparer.Ordinal) { ["Delivery:SweepPeriod"] = "12:00:00", ["Delivery:InFlightPerEndpoint"] = "1" }, relays: false);
+            database,
+            new(StringComparer.Ordinal) { ["Delivery:SweepPeriod"] = "12:00:00", ["Delivery:InFlightPerEndpoint"] = "1" },
+            relays: false,
+            services => services.AddSingleton(saves).AddSingleton(typeof(IDbContextOptionsConfiguration<>), typeof(Saves.Configuration<>)));
     }
 
     public async Task DisposeAsync()
@@ -99,6 +105,22 @@ public abstract class TogetherSuite(Func<Task<TestDatabase>> create) : IAsyncLif
         Notifier.App.Services.GetRequiredService<EndpointLanes>().InFlight.ShouldBe(0);
     }
 
+    [SkippableFact]
+    public async Task What_is_for_very_many_endpoints_is_taken_in_by_several_transactions()
+    {
+        const int Endpoints = 30;
+        for (var i = 0; i < Endpoints; i++)
+        {
+            await Paused("topup.succeeded");
+        }
+
+        (await Together([.. Enumerable.Range(0, 63).Select(i => Happening("topup.succeeded", $"{i % 60}"))])).ShouldAllBe(done => done);
+
+        (await Notifier.App.InDb(db => Events(db).CountAsync())).ShouldBe(60, "each once");
+        (await Notifier.App.InDb(db => db.Deliveries.CountAsync())).ShouldBe(60 * Endpoints);
+        saves.Of<Delivery>().Max().ShouldBeLessThan(EventLog.MostRows + Endpoints);
+    }
+
     /// <summary>By the bus: what is refused is tried again alone, and its neighbours are not.</summary>
     [SkippableFact]
     public async Task An_event_that_cannot_be_stored_goes_its_own_way()
@@ -164,13 +186,7 @@ public abstract class TogetherSuite(Func<Task<TestDatabase>> create) : IAsyncLif
         var works = new List<DeliveryWork>();
         foreach (var id in ids)
         {
-            works.Add(await Notifier.InScope(async services =>
-            {
-                var rows = services.GetRequiredService<DeliveryRows>();
-                var work = (await rows.Load(new WakeDelivery(id, 1), CancellationToken.None)).ShouldNotBeNull();
-                (await rows.Take(work, CancellationToken.None)).ShouldBeTrue();
-                return work;
-            }));
+            works.Add(await Taken(id));
         }
 
         await Notifier.Ask(ids[1], "ack");
@@ -189,6 +205,33 @@ public abstract class TogetherSuite(Func<Task<TestDatabase>> create) : IAsyncLif
         Notifier.Attempted.Values.Count(counted => counted).ShouldBe(2);
     }
 
+    [SkippableFact]
+    public async Task What_is_to_be_told_of_an_endpoint_too_keeps_no_outcome_from_being_written_down_with_the_others()
+    {
+        var (endpoint, statuses) = (await Notifier.AddEndpoint(new Uri("http://127.0.0.1:9/")), new[] { 200, 429, 200, 503, 410, 200 });
+        var works = new List<DeliveryWork>();
+        foreach (var _ in statuses)
+        {
+            works.Add(await Taken(await Notifier.WaitingOne(endpoint)));
+        }
+
+        var outcomes = Notifier.App.Services.GetRequiredService<Outcomes>();
+        await AtOnce(() => [.. works.Zip(statuses, (work, status) => Record(outcomes, work, status))]);
+
+        saves.Of<DeliveryAttempt>().Count.ShouldBeLessThanOrEqualTo(2, "the first may have come alone");
+        var states = new List<DeliveryState>();
+        foreach (var work in works)
+        {
+            states.Add((await Notifier.Delivery(work.Id)).State);
+        }
+
+        states.ShouldBe([
+            DeliveryState.Delivered, DeliveryState.Pending, DeliveryState.Delivered, DeliveryState.Pending, DeliveryState.Held, DeliveryState.Delivered]);
+        var told = await Notifier.Endpoint(endpoint);
+        told.State.ShouldBe(EndpointState.Disabled);
+        told.ThrottledUntil.ShouldNotBeNull();
+    }
+
     private static IQueryable<BusinessEvent> Events(NotificationsDb db) => db.Events.Where(e => e.Type != Opening);
 
     private static Happening Happening(string type, string key, string reason = "") =>
@@ -197,10 +240,18 @@ public abstract class TogetherSuite(Func<Task<TestDatabase>> create) : IAsyncLif
     private Task<Guid> Paused(string types) => Notifier.AddEndpoint(
         new Uri("http://127.0.0.1:9/"), e => (e.State, e.EventTypes) = (EndpointState.Paused, EventTypeList.Write(types.Split(','))));
 
-    private static async Task<bool> Record(Outcomes outcomes, DeliveryWork work)
+    private Task<DeliveryWork> Taken(Guid id) => Notifier.InScope(async services =>
+    {
+        var rows = services.GetRequiredService<DeliveryRows>();
+        var work = (await rows.Load(new WakeDelivery(id, 1), CancellationToken.None)).ShouldNotBeNull();
+        (await rows.Take(work, CancellationToken.None)).ShouldBeTrue();
+        return work;
+    });
+
+    private static async Task<bool> Record(Outcomes outcomes, DeliveryWork work, int status = 200)
     {
         var now = TimeProvider.System.GetUtcNow().UtcDateTime;
-        var answer = new WebhookAnswer(null, 200);
+        var answer = new WebhookAnswer(null, status);
         await outcomes.Record(work, new Exchange(now, TimeSpan.Zero, answer, Verdict.Of(answer, work.Endpoint, work.Step, now, 0)), CancellationToken.None);
         return true;
     }
@@ -221,6 +272,27 @@ public abstract class TogetherSuite(Func<Task<TestDatabase>> create) : IAsyncLif
         go.Set();
         await Task.WhenAll(others);
         return (await Task.WhenAll(work))[skip..];
+    }
+
+    /// <summary>How many new rows each save had.</summary>
+    private sealed class Saves : SaveChangesInterceptor
+    {
+        private readonly SignalLog<List<Type>> all = new();
+
+        public List<int> Of<TRow>() => [.. all.Values.Select(types => types.Count(type => type == typeof(TRow))).Where(count => count > 0)];
+
+        public override ValueTask<InterceptionResult<int>> SavingChangesAsync(
+            DbContextEventData eventData, InterceptionResult<int> result, CancellationToken cancellationToken = default)
+        {
+            all.Add([.. eventData.Context!.ChangeTracker.Entries().Where(e => e.State == EntityState.Added).Select(e => e.Metadata.ClrType)]);
+            return ValueTask.FromResult(result);
+        }
+
+        public sealed class Configuration<TContext>(Saves saves) : IDbContextOptionsConfiguration<TContext>
+            where TContext : DbContext
+        {
+            public void Configure(IServiceProvider serviceProvider, DbContextOptionsBuilder optionsBuilder) => optionsBuilder.AddInterceptors(saves);
+        }
     }
 }
 
