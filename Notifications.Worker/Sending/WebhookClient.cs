@@ -41,6 +41,8 @@ public sealed class WebhookClient : IDisposable
             AutomaticDecompression = DecompressionMethods.None,
             ActivityHeadersPropagator = null,   // the event's own trace is told, not this process's
             MaxResponseHeadersLength = MaxAnswerHeaders,
+            MaxResponseDrainSize = 0,   // what is left of an answer is not fetched, only to keep the connection: it is closed
+            ResponseDrainTimeout = TimeSpan.Zero,
             EnableMultipleHttp2Connections = true,   // receivers behind one host wait for none of each other; the calls are counted before
             ConnectTimeout = timeout,   // a connection is made for whoever comes first, and would outlive who asked for it
             PooledConnectionIdleTimeout = TimeSpan.FromSeconds(30),

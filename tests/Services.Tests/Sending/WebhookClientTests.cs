@@ -196,6 +196,21 @@ public sealed class WebhookClientTests
         (answer.Failure, answer.StatusCode, answer.Body!.Length).ShouldBe((null, 200, WebhookClient.MaxAnswer));
     }
 
+    /// <summary>What is left is not fetched and thrown away: the connection is closed, and what its sender could write lies in buffers.</summary>
+    [Fact]
+    public async Task An_answer_without_end_costs_its_sender_the_connection()
+    {
+        using var huge = new TcpListener(IPAddress.Loopback, 0);
+        huge.Start();
+        var written = HugeAnswer(huge);
+        using var client = Client();
+
+        var answer = await client.Send(Request(new Uri($"http://127.0.0.1:{((IPEndPoint)huge.LocalEndpoint).Port}/")), CancellationToken.None);
+
+        (answer.StatusCode, answer.Body!.Length).ShouldBe((200, WebhookClient.MaxAnswer));
+        (await written.WaitAsync(Eventually.Limit, TimeProvider.System)).ShouldBeInRange(WebhookClient.MaxAnswer, 512 * 1024);
+    }
+
     [Fact]
     public async Task Compressed_answers_are_not_unpacked()
     {
@@ -256,6 +271,28 @@ public sealed class WebhookClientTests
 
         RetryAfter.Read(response.Headers.RetryAfter, new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero))
             .ShouldBe(seconds is { } s ? TimeSpan.FromSeconds(s) : null);
+    }
+
+    /// <summary>Answers one request without end.</summary>
+    /// <returns>How many bytes of the body could be written until the other side closed the connection.</returns>
+    private static async Task<long> HugeAnswer(TcpListener server)
+    {
+        using var socket = await server.AcceptSocketAsync();
+        socket.SendBufferSize = WebhookClient.MaxAnswer;
+        var block = new byte[4096];
+        await socket.ReceiveAsync(block);
+        await socket.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"u8.ToArray());   // little enough to be fetched by default
+        for (var written = 0L; ;)
+        {
+            try
+            {
+                written += await socket.SendAsync(block);
+            }
+            catch (SocketException)
+            {
+                return written;
+            }
+        }
     }
 
     private static WebhookClient Client(TimeSpan? timeout = null) =>
