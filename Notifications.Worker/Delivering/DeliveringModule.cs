@@ -14,7 +14,8 @@ internal static class DeliveringModule
             builder.Configuration[AllowedDestinations.NetworksSetting], builder.Configuration[AllowedDestinations.PortsSetting]);
         builder.Services.AddSingleton(settings);
         builder.Services.AddSingleton(allowed);
-        builder.Services.AddSingleton(services => new WebhookClient(allowed, settings.Timeout, services.GetRequiredService<TimeProvider>()));
+        builder.Services.AddSingleton(services => new WebhookClient(
+            allowed, settings.Timeout, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<WebhookClient>>()));
         builder.Services.AddSingleton<EndpointLanes>();
         var turns = builder.Configuration.DatabaseProvider() == DatabaseProvider.Sqlite ? DatabaseTurns.OnFile : DatabaseTurns.OnServer;
         builder.Services.AddSingleton(new DatabaseTurns(new SemaphoreSlim(turns)));

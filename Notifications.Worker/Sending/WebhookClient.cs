@@ -18,7 +18,7 @@ public sealed class WebhookClient : IDisposable
     private static readonly MediaTypeHeaderValue Json = new("application/json");
 
     private readonly HttpMessageInvoker http;
-    private readonly NameLookUps names = new(NameLookUps.Most, Dns.GetHostAddresses);
+    private readonly NameLookUps names;
     private readonly AllowedDestinations allowed;
     private readonly TimeSpan timeout;
     private readonly TimeProvider time;
@@ -27,14 +27,16 @@ public sealed class WebhookClient : IDisposable
     /// <param name="allowed">Where it may send to.</param>
     /// <param name="timeout">How long an exchange may take, from resolving the name to the answer's last byte.</param>
     /// <param name="time">The clock.</param>
+    /// <param name="logger">Told of what is hidden from receivers.</param>
     /// <param name="resolve">Resolves names; by default as the system does.</param>
     public WebhookClient(
-        AllowedDestinations allowed, TimeSpan timeout, TimeProvider time, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
+        AllowedDestinations allowed, TimeSpan timeout, TimeProvider time, ILogger<WebhookClient> logger, Func<string, CancellationToken, Task<IPAddress[]>>? resolve = null)
     {
         (this.allowed, this.timeout, this.time) = (allowed, timeout, time);
+        names = new NameLookUps(NameLookUps.Most, NameLookUps.MostLate, Dns.GetHostAddresses, time);
         http = new HttpMessageInvoker(new SocketsHttpHandler
         {
-            ConnectCallback = new GuardedConnection(allowed, resolve ?? names.Resolve).Connect,
+            ConnectCallback = new GuardedConnection(allowed, resolve ?? names.Resolve, time, logger).Connect,
             UseProxy = false,
             UseCookies = false,
             AllowAutoRedirect = false,

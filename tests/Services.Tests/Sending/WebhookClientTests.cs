@@ -2,6 +2,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Notifications;
 using Notifications.Sending;
 using Outbox.Testing;
@@ -13,6 +15,7 @@ public sealed class WebhookClientTests
 {
     private static readonly byte[] Body = """{"type":"test"}"""u8.ToArray();
     private static readonly byte[] Key = [1, 2, 3];
+    private static readonly ILogger<WebhookClient> NoLog = NullLogger<WebhookClient>.Instance;
 
     [Fact]
     public async Task The_bytes_are_sent_with_the_headers_of_the_specification()
@@ -41,7 +44,7 @@ public sealed class WebhookClientTests
     public async Task Nothing_is_sent_to_an_address_that_must_not_be_called()
     {
         await using var receiver = await HookServer.Start();
-        using var client = new WebhookClient(new AllowedDestinations(ports: "1-65535"), TimeSpan.FromSeconds(10), TimeProvider.System);
+        using var client = new WebhookClient(new AllowedDestinations(ports: "1-65535"), TimeSpan.FromSeconds(10), TimeProvider.System, NoLog);
 
         (await client.Send(Request(receiver.Url), CancellationToken.None)).Failure.ShouldBe(AttemptOutcome.Forbidden);
         (await client.Send(Request(new Uri($"http://localhost:{receiver.Port}/")), CancellationToken.None)).Failure.ShouldBe(AttemptOutcome.Forbidden);
@@ -53,16 +56,19 @@ public sealed class WebhookClientTests
     [Fact]
     public async Task A_name_that_changes_its_answer_gains_nothing()
     {
+        using var logs = new RecordedLogs();
+        using var factory = new LoggerFactory([logs]);
         await using var receiver = await HookServer.Start();
         var answers = new Queue<IPAddress[]>([[IPAddress.Parse("1.1.1.1")], [IPAddress.Loopback], [IPAddress.Loopback]]);
         using var client = new WebhookClient(
-            new AllowedDestinations(ports: "1-65535"), TimeSpan.FromSeconds(10), TimeProvider.System, (_, _) => Task.FromResult(answers.Dequeue()));
+            new AllowedDestinations(ports: "1-65535"), TimeSpan.FromSeconds(10), TimeProvider.System, factory.CreateLogger<WebhookClient>(), (_, _) => Task.FromResult(answers.Dequeue()));
         answers.Dequeue();
 
         var answer = await client.Send(Request(new Uri($"http://rebound.example:{receiver.Port}/")), CancellationToken.None);
 
         answer.Failure.ShouldBe(AttemptOutcome.Forbidden);
-        answer.Error.ShouldNotBeNull().ShouldContain("127.0.0.1");
+        answer.Error.ShouldNotBeNull().ShouldNotContain("127.0.0.1");   // of what lies in the network only the operator is told
+        logs.Lines.ShouldHaveSingleItem().ShouldContain("rebound.example: it is at 127.0.0.1");
         answers.Count.ShouldBe(1, "one look-up a connection");
         receiver.Requests.Count.ShouldBe(0);
     }
@@ -72,12 +78,59 @@ public sealed class WebhookClientTests
     {
         await using var receiver = await HookServer.Start();
         using var client = new WebhookClient(
-            new AllowedDestinations("127.0.0.2/32", "1-65535"), TimeSpan.FromSeconds(10), TimeProvider.System,
+            new AllowedDestinations("127.0.0.2/32", "1-65535"), TimeSpan.FromSeconds(10), TimeProvider.System, NoLog,
             (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Loopback, IPAddress.Parse("127.0.0.2")]));
 
         var answer = await client.Send(Request(new Uri($"http://two.example:{receiver.Port}/")), CancellationToken.None);
 
         answer.Failure.ShouldBe(AttemptOutcome.Unreachable);   // nobody listens there
+        answer.Error.ShouldNotBeNullOrEmpty();
+        answer.Error.ShouldNotContain("127.0.0");
+        receiver.Requests.Count.ShouldBe(0);
+    }
+
+    /// <summary>One of a receiver's addresses takes no connections and refuses none: the others have their turn well before the deadline.</summary>
+    [Fact]
+    public async Task An_address_that_is_silent_keeps_none_from_the_others()
+    {
+        await using var receiver = await HookServer.Start();
+        var silent = IPAddress.Parse("127.0.0.2");
+        using var full = new TcpListener(silent, receiver.Port);
+        full.Start(backlog: 0);
+        using var waiting = new TcpClient();
+        await waiting.ConnectAsync(silent, receiver.Port);   // fills it
+        using var client = Client(TimeSpan.FromSeconds(10), silent, silent, IPAddress.Loopback);
+        using var impatient = Client(TimeSpan.FromMilliseconds(700), silent, silent);
+        var request = Request(new Uri($"http://several.example:{receiver.Port}/"));
+
+        (await client.Send(request, CancellationToken.None)).StatusCode.ShouldBe(204);
+        (await impatient.Send(request, CancellationToken.None)).Failure.ShouldBe(AttemptOutcome.TimedOut, "it is silent");
+    }
+
+    /// <summary>Of the addresses that fail, the one that answers is taken, wherever it stands.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task An_address_that_refuses_is_passed_over(int place)
+    {
+        await using var receiver = await HookServer.Start();
+        IPAddress[] addresses = [IPAddress.Parse("127.0.0.2"), IPAddress.Parse("127.0.0.3"), IPAddress.Parse("127.0.0.4")];
+        addresses[place] = IPAddress.Loopback;
+        using var client = Client(null, addresses);
+
+        (await client.Send(Request(new Uri($"http://three.example:{receiver.Port}/")), CancellationToken.None)).StatusCode.ShouldBe(204);
+    }
+
+    [Fact]
+    public async Task A_name_with_many_addresses_does_not_have_them_all_called()
+    {
+        await using var receiver = await HookServer.Start();
+        IPAddress[] addresses = [.. Enumerable.Range(2, 8).Select(i => IPAddress.Parse($"127.0.0.{i}")), IPAddress.Loopback];
+        using var client = Client(null, addresses);
+
+        (await client.Send(Request(new Uri($"http://many.example:{receiver.Port}/")), CancellationToken.None)).Failure.ShouldBe(AttemptOutcome.Unreachable);
+
         receiver.Requests.Count.ShouldBe(0);
     }
 
@@ -151,7 +204,7 @@ public sealed class WebhookClientTests
         using var mute = new TcpListener(IPAddress.Loopback, 0);   // takes connections, and says nothing
         mute.Start();
         using var client = new WebhookClient(
-            new AllowedDestinations("127.0.0.0/8", "1-65535"), TimeSpan.FromMilliseconds(400), TimeProvider.System,
+            new AllowedDestinations("127.0.0.0/8", "1-65535"), TimeSpan.FromMilliseconds(400), TimeProvider.System, NoLog,
             async (_, token) =>
             {
                 await Task.Delay(what == "name" ? Timeout.InfiniteTimeSpan : TimeSpan.Zero, TimeProvider.System, token);
@@ -296,7 +349,11 @@ public sealed class WebhookClientTests
     }
 
     private static WebhookClient Client(TimeSpan? timeout = null) =>
-        new(new AllowedDestinations("127.0.0.0/8", "1-65535"), timeout ?? TimeSpan.FromSeconds(30), TimeProvider.System);
+        new(new AllowedDestinations("127.0.0.0/8", "1-65535"), timeout ?? TimeSpan.FromSeconds(30), TimeProvider.System, NoLog);
+
+    /// <summary>For which every name has these addresses.</summary>
+    private static WebhookClient Client(TimeSpan? timeout, params IPAddress[] addresses) =>
+        new(new AllowedDestinations("127.0.0.0/8", "1-65535"), timeout ?? TimeSpan.FromSeconds(30), TimeProvider.System, NoLog, (_, _) => Task.FromResult(addresses));
 
     private static WebhookRequest Request(Uri url) => new(url, "msg_1", Body, [Key]);
 }
