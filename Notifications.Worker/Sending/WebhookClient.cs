@@ -106,7 +106,8 @@ public sealed class WebhookClient : IDisposable
         {
             if (WebhookHeaders.Refuse(name, value) is null)   // vetted when it was stored, and by the rules of today
             {
-                request.Headers.TryAddWithoutValidation(name, value);
+                // Those that describe a body, such as Content-Language, can be added to the content only.
+                _ = request.Headers.TryAddWithoutValidation(name, value) || request.Content.Headers.TryAddWithoutValidation(name, value);
             }
         }
 

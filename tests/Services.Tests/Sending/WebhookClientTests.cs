@@ -40,6 +40,43 @@ public sealed class WebhookClientTests
         request.Headers.ContainsKey("Cookie").ShouldBeFalse();
     }
 
+    /// <summary>Also those that describe a body, or that usually an answer has.</summary>
+    [Theory]
+    [InlineData("Accept", "text/plain")]
+    [InlineData("Allow", "GET")]
+    [InlineData("Authorization", "Bearer abc")]
+    [InlineData("Cache-Control", "no-store")]
+    [InlineData("Content-Disposition", "inline")]
+    [InlineData("Content-Language", "de")]
+    [InlineData("Content-Location", "/events")]
+    [InlineData("Content-MD5", "none")]
+    [InlineData("Content-Range", "any")]
+    [InlineData("ETag", "\"1\"")]
+    [InlineData("Expires", "never")]
+    [InlineData("From", "shop")]
+    [InlineData("If-Match", "*")]
+    [InlineData("Last-Modified", "today")]
+    [InlineData("Location", "/here")]
+    [InlineData("Max-Forwards", "many")]
+    [InlineData("Pragma", "no-cache")]
+    [InlineData("Range", "all")]
+    [InlineData("Referer", "shop")]
+    [InlineData("Set-Cookie", "a=b")]
+    [InlineData("Warning", "none")]
+    [InlineData("X-Tenant", "north")]
+    public async Task Every_header_that_is_accepted_is_sent(string name, string value)
+    {
+        WebhookHeaders.Refuse(name, value).ShouldBeNull();
+        await using var receiver = await HookServer.Start();
+        using var client = Client();
+
+        await client.Send(
+            new WebhookRequest(receiver.Url, "msg_1", Body, [Key], new Dictionary<string, string>(StringComparer.Ordinal) { [name] = value }),
+            CancellationToken.None);
+
+        receiver.Requests.Values.ShouldHaveSingleItem().Headers[name].ShouldBe(value);
+    }
+
     [Fact]
     public async Task Nothing_is_sent_to_an_address_that_must_not_be_called()
     {
