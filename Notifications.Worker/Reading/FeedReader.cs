@@ -59,7 +59,7 @@ internal sealed class FeedReader(NotificationsDb db, FeedSignal signal, IHostApp
             return inState;   // those are no matter of the deliveries alone
         }
 
-        var candidates = await db.Deliveries
+        var candidates = await db.Counted()
             .Where(d => d.State == state && db.Endpoints.Any(e => e.Id == d.EndpointId && e.ReceiverId == receiverId))
             .Select(d => d.NotificationId).Take(Few + 1).ToListAsync(cancellationToken);
         return candidates.Count > Few ? inState : inState.Where(s => candidates.Contains(s.Notification.Id));

@@ -69,6 +69,50 @@ public sealed class FeedFilterTests : ServiceTests<NotificationsDb>
         page["items"]!.AsArray().ShouldAllBe(item => item!["status"]!.GetValue<string>() == "exhausted");
     }
 
+    /// <summary>What a deleted endpoint did not take, nobody waits for any more.</summary>
+    [Theory]
+    [InlineData(DeliveryState.Pending, null, "held")]
+    [InlineData(DeliveryState.Delivering, null, "held")]
+    [InlineData(DeliveryState.Exhausted, null, "held")]
+    [InlineData(DeliveryState.Delivered, null, "delivered")]
+    [InlineData(DeliveryState.Pending, DeliveryState.Delivered, "delivered")]
+    [InlineData(DeliveryState.Held, DeliveryState.Exhausted, "exhausted")]
+    [InlineData(DeliveryState.Delivered, DeliveryState.Pending, "pending")]
+    public async Task Of_a_deleted_endpoint_only_what_it_took_counts(DeliveryState deleted, DeliveryState? other, string expected)
+    {
+        await Store(0, deleted);
+        await App.InDb(db => db.Endpoints.ExecuteUpdateAsync(set => set.SetProperty(e => e.State, EndpointState.Deleted)));
+        if (other is { } state)
+        {
+            await App.InDb(async db =>
+            {
+                var receiverId = await db.Receivers.Select(r => r.Id).SingleAsync();
+                var endpoint = db.Endpoints.Add(Rows.NewEndpoint(receiverId)).Entity;
+                db.Deliveries.Add(new Delivery { Id = NewId.NextGuid(), NotificationId = await db.Notifications.Select(n => n.Id).SingleAsync(), EndpointId = endpoint.Id, State = state });
+                return await db.SaveChangesAsync();
+            });
+        }
+
+        await App.Numbered();
+
+        (await Client.GetJson("/v1/notifications/by-key/points.credited/k0"))["status"]!.GetValue<string>().ShouldBe(expected);
+        foreach (var name in Enum.GetNames<DeliveryState>().Select(name => name.ToLowerInvariant()))
+        {
+            (await Client.GetJson($"/v1/notifications?status={name}"))["items"]!.AsArray().Count.ShouldBe(name == expected ? 1 : 0, name);
+        }
+    }
+
+    /// <summary>However many deliveries of a deleted endpoint are in that state, they lead nobody through the whole feed.</summary>
+    [Fact]
+    public async Task Deleted_endpoints_are_no_candidates()
+    {
+        await App.StoreNotifications(3, DeliveryState.Exhausted);
+        await App.InDb(db => db.Endpoints.ExecuteUpdateAsync(set => set.SetProperty(e => e.State, EndpointState.Deleted)));
+        await App.StoreNotifications(2, DeliveryState.Exhausted);
+
+        (await App.InDb(db => db.Counted().CountAsync(d => d.State == DeliveryState.Exhausted))).ShouldBe(2);
+    }
+
     [Fact]
     public async Task A_notification_is_found_by_its_key()
     {
