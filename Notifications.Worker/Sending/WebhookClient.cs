@@ -84,7 +84,8 @@ public sealed class WebhookClient : IDisposable
         names.Dispose();
     }
 
-    private HttpRequestMessage Write(WebhookRequest webhook)
+    /// <summary>The request as it goes out.</summary>
+    internal HttpRequestMessage Write(WebhookRequest webhook)
     {
         var timestamp = time.GetUtcNow().ToUnixTimeSeconds();
         var request = new HttpRequestMessage(HttpMethod.Post, webhook.Url)

@@ -66,7 +66,7 @@ public sealed class NameLookUpTests
 
         clock.Advance(NameLookUps.Moment);
 
-        (await quick).ShouldBe([IPAddress.Loopback]);
+        (await quick.WaitAsync(Eventually.Limit, TimeProvider.System)).ShouldBe([IPAddress.Loopback]);
         silent.ShouldAllBe(look => !look.IsCompleted);
         answers.Set();
         await Task.WhenAll(silent);

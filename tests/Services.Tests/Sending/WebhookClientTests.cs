@@ -206,6 +206,28 @@ public sealed class WebhookClientTests
         (proxy.Requests.Count, receiver.Requests.Count).ShouldBe((0, 1));
     }
 
+    /// <summary>A connection by HTTP 3 is made over UDP, and would pass the guard by.</summary>
+    [Fact]
+    public async Task The_newest_version_is_2()
+    {
+        using var server = new TcpListener(IPAddress.Loopback, 0);
+        server.Start();
+        var url = new Uri($"https://127.0.0.1:{((IPEndPoint)server.LocalEndpoint).Port}/");
+        using var client = Client();
+        using var request = client.Write(Request(url));
+        (request.Version, request.VersionPolicy).ShouldBe((HttpVersion.Version20, HttpVersionPolicy.RequestVersionOrLower));
+
+        var sending = client.Send(Request(url), CancellationToken.None);
+        using (var socket = await server.AcceptSocketAsync())
+        {
+            var hello = new byte[4096];
+            await socket.ReceiveAsync(hello);
+            hello.AsSpan().IndexOf("\0\x0c\x02h2\x08http/1.1"u8).ShouldBePositive("what the handshake offers");
+        }
+
+        (await sending).Failure.ShouldBe(AttemptOutcome.Unreachable);
+    }
+
     [Theory]
     [InlineData("hang")]
     [InlineData("drip")]
