@@ -21,7 +21,7 @@ public enum MerchantMode
     /// <summary>429 with <c>Retry-After: 2</c>.</summary>
     Throttle,
 
-    /// <summary>302 to another address of its own, which would take it.</summary>
+    /// <summary>307 to another address of its own, which would take it.</summary>
     Redirect,
 
     /// <summary>200, and a body that comes byte by byte without end.</summary>

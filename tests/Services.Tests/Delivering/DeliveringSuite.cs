@@ -453,3 +453,5 @@ public abstract class DeliveringSuite(Func<Task<TestDatabase>> create) : IAsyncL
 public sealed class SqliteDeliveringTests() : DeliveringSuite(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class PostgresDeliveringTests() : DeliveringSuite(TestDatabase.PostgresAsync);
+
+public sealed class SqlServerDeliveringTests() : DeliveringSuite(TestDatabase.SqlServerAsync);

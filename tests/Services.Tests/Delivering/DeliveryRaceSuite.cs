@@ -283,3 +283,5 @@ public abstract class DeliveryRaceSuite(Func<Task<TestDatabase>> create) : IAsyn
 public sealed class SqliteDeliveryRaceTests() : DeliveryRaceSuite(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class PostgresDeliveryRaceTests() : DeliveryRaceSuite(TestDatabase.PostgresAsync);
+
+public sealed class SqlServerDeliveryRaceTests() : DeliveryRaceSuite(TestDatabase.SqlServerAsync);

@@ -299,3 +299,5 @@ public abstract class TogetherSuite(Func<Task<TestDatabase>> create) : IAsyncLif
 public sealed class SqliteTogetherTests() : TogetherSuite(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class PostgresTogetherTests() : TogetherSuite(TestDatabase.PostgresAsync);
+
+public sealed class SqlServerTogetherTests() : TogetherSuite(TestDatabase.SqlServerAsync);

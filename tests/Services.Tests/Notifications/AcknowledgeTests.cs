@@ -128,3 +128,5 @@ public abstract class AcknowledgeTests(Func<Task<TestDatabase>> create) : IAsync
 public sealed class AcknowledgeOnSqliteTests() : AcknowledgeTests(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class AcknowledgeOnPostgresTests() : AcknowledgeTests(TestDatabase.PostgresAsync);
+
+public sealed class AcknowledgeOnSqlServerTests() : AcknowledgeTests(TestDatabase.SqlServerAsync);

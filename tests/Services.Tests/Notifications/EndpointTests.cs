@@ -321,3 +321,5 @@ public abstract class EndpointTests(Func<Task<TestDatabase>> create) : IAsyncLif
 public sealed class EndpointsOnSqliteTests() : EndpointTests(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class EndpointsOnPostgresTests() : EndpointTests(TestDatabase.PostgresAsync);
+
+public sealed class EndpointsOnSqlServerTests() : EndpointTests(TestDatabase.SqlServerAsync);

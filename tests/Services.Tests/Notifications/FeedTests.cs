@@ -27,8 +27,9 @@ public abstract class FeedTests(Func<Task<TestDatabase>> create) : IAsyncLifetim
         await using var late = new Writing(App);
         await late.Begin("late");   // its rows are older than all that follow
 
-        // SQLite has one writer at a time: there, what follows waits, and nothing can be committed before.
-        if (Database.Name != "Sqlite")
+        // SQLite has one writer at a time, and on SQL Server without row versions who reads waits for who writes: there, nothing of
+        // what follows can be read before.
+        if (Database.Name == "Postgres")
         {
             await Write("early");
             (await Keys("")).ShouldBe(["early"]);
@@ -227,3 +228,5 @@ public sealed class FeedOnPostgresTests() : FeedTests(TestDatabase.PostgresAsync
         page["items"]!.AsArray().ShouldHaveSingleItem()!["businessKey"]!.GetValue<string>().ShouldBe("news");
     }
 }
+
+public sealed class FeedOnSqlServerTests() : FeedTests(TestDatabase.SqlServerAsync);

@@ -110,3 +110,5 @@ public abstract class HousekeepingTests(Func<Task<TestDatabase>> create) : IAsyn
 public sealed class HousekeepingOnSqliteTests() : HousekeepingTests(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class HousekeepingOnPostgresTests() : HousekeepingTests(TestDatabase.PostgresAsync);
+
+public sealed class HousekeepingOnSqlServerTests() : HousekeepingTests(TestDatabase.SqlServerAsync);

@@ -250,3 +250,5 @@ public abstract class ResendTests(Func<Task<TestDatabase>> create) : IAsyncLifet
 public sealed class ResendOnSqliteTests() : ResendTests(() => Task.FromResult(TestDatabase.Sqlite()));
 
 public sealed class ResendOnPostgresTests() : ResendTests(TestDatabase.PostgresAsync);
+
+public sealed class ResendOnSqlServerTests() : ResendTests(TestDatabase.SqlServerAsync);
