@@ -2,6 +2,7 @@ using System.Diagnostics;
 using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using Outbox.Databases;
 using Outbox.Relaying;
@@ -45,6 +46,40 @@ public sealed class IdleTests : RelayingShop
 
         (reads.Count - before).ShouldBeInRange(1, (int)(Pause / (0.9 * new OutboxOptions().QueryDelay)) + 3);
         times.ShouldBeLessThan(120);
+    }
+
+    /// <summary>A pass says how long to wait for the next: until the due time, though nobody would look for another ten minutes.</summary>
+    [SkippableFact]
+    public async Task What_is_due_later_is_sent_at_its_time_however_rarely_the_relay_looks()
+    {
+        await using var database = await NewDatabase();
+        var time = new ManualTimeProvider();
+        await using var host = await Start(database, o => o.QueryDelay = TimeSpan.FromMinutes(10), more: o =>
+        {
+            o.Time = time;
+            o.WithoutRelay();
+        });
+        await host.InScope(async (db, outbox) =>
+        {
+            await outbox.Schedule(new OrderPlaced(1), time.GetUtcNow() + TimeSpan.FromSeconds(100.5));
+            await db.SaveChangesAsync();
+        });
+        var services = host.Services;
+        using var parts = new RelayParts(
+            services.GetRequiredService<OutboxRegistration<ShopDb>>(), services.GetRequiredService<OutboxStore<ShopDb>>(), services.GetRequiredService<IBusControl>(),
+            host: null, time, NullLogger.Instance);
+        await using var connections = parts;
+
+        var pass = await Eventually.Get(() => parts.Relay.RunOnce(look: true, default), pass => pass.Pause > TimeSpan.FromSeconds(1));
+        pass.Pause.ShouldBe(TimeSpan.FromSeconds(100.5));
+        time.Advance(pass.Pause - TimeSpan.FromMilliseconds(1));
+        await parts.Membership.BeatOnce(default);
+        (await parts.Relay.RunOnce(look: false, default)).ShouldBe(new RelayPass(0, 0, 0, 0, TimeSpan.FromMilliseconds(1)));
+
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        (await parts.Relay.RunOnce(look: false, default)).Promoted.ShouldBe(1);
+        await parts.Relay.RunOnce(look: false, default);
+        (await Received.WaitForCount(1))[0].Number.ShouldBe(1);
     }
 
     [SkippableFact]
