@@ -18,6 +18,7 @@ export COMPOSE_PATH_SEPARATOR=:
 # A project of its own, so that a compose.yaml that somebody runs by hand is neither touched nor taken down.
 export COMPOSE_PROJECT_NAME=outbox-e2e
 export RABBITMQ_PAGE_PORT=
+export SUBNET=10.211.94.0/24
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
 logs=artifacts/e2e
 
