@@ -127,9 +127,10 @@ public sealed class WebhookClientTests
     }
 
     /// <summary>One of a receiver's addresses takes no connections and refuses none: the others have their turn well before the deadline.</summary>
-    [Fact]
+    [SkippableFact]
     public async Task An_address_that_is_silent_keeps_none_from_the_others()
     {
+        Skip.IfNot(OperatingSystem.IsLinux(), "Elsewhere a server whose queue is full is not silent, and 127.0.0.2 not this machine.");
         await using var receiver = await HookServer.Start();
         var silent = IPAddress.Parse("127.0.0.2");
         using var full = new TcpListener(silent, receiver.Port);
