@@ -84,6 +84,7 @@ internal sealed class Dispatch(MessageWindow window, Sender sender, BrokerLink l
     /// </summary>
     public void GiveUpLate()
     {
+        sender.Inspect();
         var isLost = !IsOpen && _brokenAt is { } broken && time.GetElapsedTime(broken) >= ConnectLimit;
         foreach (var delivery in Underway())
         {

@@ -1,6 +1,7 @@
 using MassTransit;
 using MassTransit.RabbitMqTransport;
 using MassTransit.RabbitMqTransport.Configuration;
+using MassTransit.RabbitMqTransport.Middleware;
 using MassTransit.RabbitMqTransport.Topology;
 using MassTransit.Transports;
 
@@ -10,29 +11,39 @@ namespace Outbox.Relaying;
 /// <remarks>
 /// RabbitMQ.Client 7.1.2 tells the channels of a connection one after the other that it has ended, and stops at one that is disposed of
 /// meanwhile: the others go on for ever with a connection that is no more. A relay that shares it would send into nothing, and blame
-/// its messages for it. What is left behind after a break cannot be handed out again. To publish and to consume by two connections is
-/// also what keeps a broker that is short of memory, and holds publishers back, from holding back acknowledgements.
+/// its messages for it. To publish and to consume by two connections is also what keeps a broker that is short of memory, and holds
+/// publishers back, from holding back acknowledgements.
 /// </remarks>
 internal sealed class RabbitMqRoute : BrokerRoute, ISendTransportProvider, IPublishTransportProvider
 {
     // What is left behind may never end.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
 
     private static readonly Lock Making = new();
 
     private readonly IRabbitMqHostConfiguration _host;
-    private readonly IRabbitMqReceiveEndpointConfiguration _configuration;
+    private readonly IRabbitMqTopologyConfiguration _topology;
+    private readonly ChannelContextSupervisor _none;
     private readonly SendingContext _context;
     private readonly Lock _gate = new();
-    private Way? _way;
+    private CancellationTokenSource _left = new();
+    private Task<ConfirmedChannel>? _opening;
 
     public RabbitMqRoute(IRabbitMqHostConfiguration host)
     {
         // Sends are configured like those of a receive endpoint, with all that the bus says of sends. It is never built, and receives nothing.
-        _host = host;
+        IRabbitMqReceiveEndpointConfiguration configuration;
         lock (Making)                                      // the host keeps a list of them, and the relays of one bus start together
-            _configuration = host.CreateReceiveEndpointConfiguration("outbox-relay", _ => { });
-        _context = new SendingContext(host, _configuration, this);
+            configuration = host.CreateReceiveEndpointConfiguration("outbox-relay", _ => { });
+        (_host, _topology) = (host, (IRabbitMqTopologyConfiguration)configuration.Topology);
+        _none = new ChannelContextSupervisor(host.ConnectionContextSupervisor, concurrentMessageLimit: null);
+        _context = new SendingContext(host, configuration, this);
+    }
+
+    public override void Inspect()
+    {
+        lock (_gate)
+            _ = _opening is { IsCompletedSuccessfully: true } opened && opened.Result.HasEnded();
     }
 
     public override Task<ISendEndpoint> To(Uri address) => _context.SendEndpointProvider.GetSendEndpoint(address);
@@ -41,53 +52,77 @@ internal sealed class RabbitMqRoute : BrokerRoute, ISendTransportProvider, IPubl
 
     public override async Task Abandon()
     {
-        Way? way;
+        Task<ConfirmedChannel>? opening;
+        CancellationTokenSource left;
         lock (_gate)
         {
-            (way, _way) = (_way, null);
-            _context.Reset();                              // its endpoints go by what is abandoned
+            (opening, _opening) = (_opening, null);
+            (left, _left) = (_left, new CancellationTokenSource());
         }
 
-        if (way is null)
-            return;
-        using var patience = new CancellationTokenSource(Patience, TimeProvider.System);
-        try
-        {
-            await way.Connection.Stop("The relay begins anew.", patience.Token).WaitAsync(patience.Token).ConfigureAwait(false);
-        }
-        catch (Exception)
-        {
-            // It was broken, and that is why it is left behind.
-        }
+        await left.CancelAsync().ConfigureAwait(false);
+        left.Dispose();
+        if (opening is not null)
+            await Task.WhenAny(Close(opening), Task.Delay(Patience, TimeProvider.System)).ConfigureAwait(false);
     }
+
+    public override void Dispose() => _left.Dispose();
 
     Uri ISendTransportProvider.NormalizeAddress(Uri address) => _host.ConnectionContextSupervisor.NormalizeAddress(address);
 
     Task<ISendTransport> ISendTransportProvider.GetSendTransport(Uri address)
     {
-        var way = Current();
-        return way.Connection.CreateSendTransport(_context, way.Channel, address);
+        var endpoint = new RabbitMqEndpointAddress(_host.HostAddress, address);
+        var settings = _topology.Send.GetSendSettings(endpoint);
+        return Transport(settings, settings.GetBrokerTopology(), settings.ExchangeName, endpoint);
     }
 
     Task<ISendTransport> IPublishTransportProvider.GetPublishTransport<T>(Uri? publishAddress)
     {
-        var way = Current();
-        return way.Connection.CreatePublishTransport<T>(_context, way.Channel);
+        var type = ((IRabbitMqPublishTopology)_topology.Publish).GetMessageTopology<T>();
+        var settings = type.GetSendSettings(_host.HostAddress);
+        return Transport(settings, type.GetBrokerTopology(), type.Exchange.ExchangeName, settings.GetSendAddress(_host.HostAddress));
     }
 
-    private Way Current()
+    private Task<ISendTransport> Transport(SendSettings settings, BrokerTopology topology, string exchange, RabbitMqEndpointAddress address)
+    {
+        var delayed = address.GetDelaySettings();
+        delayed.BindToExchange(exchange);
+        var context = new RabbitMqSendTransportContext(
+            _host, _context, _none, new ConfigureRabbitMqTopologyFilter<SendSettings>(settings, topology), exchange,
+            Pipe.ToPipe(new ConfigureRabbitMqTopologyFilter<DelaySettings>(delayed, delayed.GetBrokerTopology())), delayed.ExchangeName);
+        return Task.FromResult<ISendTransport>(new ChannelTransport(context, Channel));
+    }
+
+    /// <summary>The channel that is open, or a new one.</summary>
+    private ValueTask<ConfirmedChannel> Channel()
     {
         lock (_gate)
         {
-            if (_way is not null)
-                return _way;
-            var connection = new ConnectionContextSupervisor(_host, (IRabbitMqTopologyConfiguration)_configuration.Topology);
-            return _way = new Way(connection, new ChannelContextSupervisor(connection, concurrentMessageLimit: null));
+            if (_opening is { IsCompletedSuccessfully: true } opened && !opened.Result.HasEnded())
+                return new(opened.Result);
+            if (_opening is null or { IsCompleted: true })
+            {
+                if (_opening is { } ended)
+                    _ = Close(ended);
+                _opening = ConfirmedChannel.Open(_host, _left.Token);
+            }
+
+            return new(_opening);
         }
     }
 
-    /// <summary>One connection, and the one channel on it.</summary>
-    private sealed record Way(ConnectionContextSupervisor Connection, ChannelContextSupervisor Channel);
+    private static async Task Close(Task<ConfirmedChannel> opening)
+    {
+        try
+        {
+            await ((IAsyncDisposable)await opening.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            // It never opened.
+        }
+    }
 
     /// <summary>As a receive endpoint sends, but by the relay's connection.</summary>
     private sealed class SendingContext(IRabbitMqHostConfiguration host, IRabbitMqReceiveEndpointConfiguration configuration, RabbitMqRoute route)

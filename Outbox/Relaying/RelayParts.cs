@@ -13,7 +13,6 @@ internal sealed class RelayParts : IDisposable, IAsyncDisposable
 
     private readonly RelayConnection _beatConnection;
     private readonly BrokerRoute _route;
-    private readonly Sender _sender;
 
     public RelayParts(
         OutboxRegistration registration, OutboxStore store, IBusControl bus, IHostConfiguration? host, TimeProvider time, ILogger logger)
@@ -22,14 +21,13 @@ internal sealed class RelayParts : IDisposable, IAsyncDisposable
         Connection = new RelayConnection(store, options);
         _beatConnection = new RelayConnection(store, options);
         _route = BrokerRoute.Of(bus, host);
-        _sender = new Sender(bus, _route, time);
 
         var policy = new FailurePolicy(options);
         var table = new MessageTable(Connection, options);
         var keeping = new Keeping(registration, table, time);
         var link = new BrokerLink(bus, _route, time);
         Window = new MessageWindow(options.MessageDeliveryLimit, Math.Max(1, options.QueryMessageLimit / LaneShare));
-        var dispatch = new Dispatch(Window, _sender, link, policy, options, time);
+        var dispatch = new Dispatch(Window, new Sender(_route, time), link, policy, options, time);
         Membership = new Membership(_beatConnection, new DatabaseFileLock(_beatConnection), options, time, logger);
         Relay = new Relay(
             options, Membership, new Ownership(new LeaseTable(Connection), registration), link, Window, dispatch,
@@ -49,7 +47,7 @@ internal sealed class RelayParts : IDisposable, IAsyncDisposable
 
     public void Dispose()
     {
-        _sender.Dispose();
+        _route.Dispose();
         Membership.Dispose();
     }
 

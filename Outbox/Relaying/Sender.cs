@@ -5,85 +5,57 @@ using MassTransit;
 namespace Outbox.Relaying;
 
 /// <summary>Sends stored messages to the broker. Each delivery ends with the broker's answer, or when it is given up.</summary>
-internal sealed class Sender : IDisposable
+internal sealed class Sender(BrokerRoute route, TimeProvider time)
 {
-    private readonly BrokerRoute _route;
     private readonly PublishedTypes _publishedTypes = new();
-    private readonly KnownEndpoints _known;
-    private readonly ConnectHandle[] _observers;
-    private CancellationTokenSource _held = new();
-    private int _underway;
+    private readonly KnownEndpoints _known = new(time);
     private bool _isUsed;
 
-    public Sender(IBus bus, BrokerRoute route, TimeProvider time)
-    {
-        (_route, _known) = (route, new KnownEndpoints(time));
-        var faults = new TransportFaults();
-        _observers = [bus.ConnectSendObserver(faults), bus.ConnectPublishObserver(faults)];
-    }
-
     /// <summary>Sends a message and brings its delivery to an end. Never throws.</summary>
-    /// <remarks>
-    /// A transport does not always end what it was told to give up: not while it makes a channel, nor when its client has lost a
-    /// confirmation. So whoever gives a delivery up ends it, and what is left behind here may not begin any more, and ends unseen.
-    /// One token for all: one for each would cost more than the send itself.
-    /// </remarks>
+    /// <remarks>Whoever gives a delivery up ends it. What is left behind here may not begin any more, and ends unseen.</remarks>
     public async Task Send(Delivery delivery)
     {
-        Interlocked.Increment(ref _underway);
         Volatile.Write(ref _isUsed, true);
         ISendEndpoint? endpoint = null;
-        Outcome outcome;
+        Exception? fault = null;
         try
         {
             endpoint = await EndpointOf(delivery).ConfigureAwait(false);
-            await endpoint.Send(Delivery.Placeholder, delivery, _held.Token).ConfigureAwait(false);
-            outcome = Outcome.Confirmed;
+            await endpoint.Send(Delivery.Placeholder, delivery, route.Left).ConfigureAwait(false);
         }
         catch (Exception exception)
         {
-            outcome = endpoint is null ? new Outcome(OutcomeKind.Refused, exception) : BrokerAnswer.To(exception, delivery.ReachedTransport);
+            fault = exception;
         }
 
-        // Before the end, which starts the next send.
-        Interlocked.Decrement(ref _underway);
-        delivery.End(outcome);
+        if (fault is null)
+            delivery.End(Outcome.Confirmed);
+        else if (endpoint is null)
+            delivery.End(new Outcome(OutcomeKind.Refused, fault));
+        else
+            delivery.Failed(fault);
     }
 
-    /// <summary>
-    /// Leaves behind the way by which was sent, and has the transport let go of sends that it still holds. It replaces no broken
-    /// connection while it waits for one of them, and nobody could reach the broker any more.
-    /// </summary>
+    /// <summary>Sees to it that what is on its way ends, if its way has ended and nobody said so.</summary>
+    public void Inspect() => route.Inspect();
+
+    /// <summary>Leaves behind the way by which was sent, and whatever it still holds.</summary>
     public async Task LetGo()
     {
-        if (Interlocked.Exchange(ref _isUsed, false))
-        {
-            _known.Forget();
-            await _route.Abandon().ConfigureAwait(false);
-        }
-
-        if (Volatile.Read(ref _underway) == 0)
+        if (!Interlocked.Exchange(ref _isUsed, false))
             return;
-        var held = Interlocked.Exchange(ref _held, new CancellationTokenSource());
-        await held.CancelAsync().ConfigureAwait(false);
-        held.Dispose();
-    }
-
-    public void Dispose()
-    {
-        foreach (var observer in _observers)
-            observer.Dispose();
-        _held.Dispose();
+        _known.Forget();
+        await route.Abandon().ConfigureAwait(false);
     }
 
     private ValueTask<ISendEndpoint> EndpointOf(Delivery delivery)
     {
         var message = delivery.Message;
         if (delivery.IsPublished && _publishedTypes.Find(message.MessageType) is { } type)
-            return _known.TryGet(message.MessageType, out var known) ? new(known) : _known.Remember(message.MessageType, _route.To(type));
+            return _known.TryGet(message.MessageType, out var known) ? new(known) : _known.Remember(message.MessageType, route.To(type));
         return _known.TryGet(message.DestinationAddress, out var endpoint)
             ? new(endpoint)
-            : _known.Remember(message.DestinationAddress, _route.To(new Uri(message.DestinationAddress)));
+            : _known.Remember(message.DestinationAddress, route.To(new Uri(message.DestinationAddress)));
     }
 }
 

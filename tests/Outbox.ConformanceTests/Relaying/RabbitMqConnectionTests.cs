@@ -184,26 +184,48 @@ public sealed class RabbitMqConnectionTests : RabbitMqShop
         await using var database = await TestDatabase.PostgresAsync();
         await using var consumer = await StartConsumer(broker.Address);
         await using var proxy = TcpProxy.To(broker.Address.Host, broker.Address.Port);
-        await using var producer = await Start(database, new UriBuilder(broker.Address) { Port = proxy.Port }.Uri, Quick);
+        await using var producer = await Start(database, Through(proxy, broker.Address), Quick);
         await producer.Services.GetRequiredService<IBusControl>().WaitForHealthStatus(BusHealthStatus.Healthy, Eventually.Limit);
         await Publish(producer, 1, "ann");
         await Received.WaitForCount(1);
         var before = proxy.Connections;
-        var route = new RabbitMqRoute((IRabbitMqHostConfiguration)producer.Services.GetRequiredService<IBusInstance>().HostConfiguration);
-        var orders = new Uri("queue:orders");
+        using var route = RouteOf(producer);
+        var endpoint = await route.To(Orders);
 
-        var first = await route.To(orders);
-        await first.Send(new OrderPlaced(2));
+        await endpoint.Send(new OrderPlaced(2));
         proxy.Connections.ShouldBe(before + 1);
+        var first = await ConnectionOf(route);
         await route.Abandon();
         await Eventually.Is(() => proxy.Connections == before);
-        var second = await route.To(orders);
-        await second.Send(new OrderPlaced(3));
+        await endpoint.Send(new OrderPlaced(3));
 
-        second.ShouldNotBe(first);
+        (await ConnectionOf(route)).ShouldNotBe(first);
         (await Received.WaitForCount(3)).Select(m => m.Number).ShouldBe([1, 2, 3]);
         await route.Abandon();
         await Eventually.Is(() => proxy.Connections == before);
+    }
+
+    [SkippableFact]
+    public async Task A_connection_of_the_relay_that_is_closed_and_does_not_say_so_is_not_used_again_and_keeps_no_send_waiting()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await using var consumer = await StartConsumer(broker.Address);
+        await using var proxy = TcpProxy.To(broker.Address.Host, broker.Address.Port);
+        await using var producer = await Start(database, Through(proxy, broker.Address), Quick, start: false);
+        using var route = RouteOf(producer);
+        var endpoint = await route.To(Orders);
+        await endpoint.Send(new OrderPlaced(1));
+
+        EndUntold(await ConnectionOf(route));
+        await endpoint.Send(new OrderPlaced(2));
+        proxy.Stall();
+        var unanswered = endpoint.Send(new OrderPlaced(3));
+        EndUntold(await ConnectionOf(route));
+        route.Inspect();
+
+        (await Should.ThrowAsync<Exception>(unanswered.WaitAsync(Eventually.Limit))).Message.ShouldContain("As the test says.");
+        (await Received.WaitForCount(2)).Select(m => m.Number).ShouldBe([1, 2]);
     }
 
     /// <summary>The broker dies while the relay is at it, and comes back; all is sent in the end.</summary>
@@ -216,6 +238,13 @@ public sealed class RabbitMqConnectionTests : RabbitMqShop
         await Eventually.Is(async () => await producer.Query(db => db.OutboxMessages.CountAsync()) == 0, Eventually.Limit * 4);
     }
 
+    private static readonly Uri Orders = new("queue:orders");
+
+    private static Uri Through(TcpProxy proxy, Uri broker) => new UriBuilder(broker) { Port = proxy.Port }.Uri;
+
+    private static RabbitMqRoute RouteOf(ShopHost host)
+        => new((IRabbitMqHostConfiguration)host.Services.GetRequiredService<IBusInstance>().HostConfiguration);
+
     private static void EndUntold(IConnection connection) => connection.GetType()
         .GetField("_closeReason", BindingFlags.Instance | BindingFlags.NonPublic)!
         .SetValue(connection, new ShutdownEventArgs(ShutdownInitiator.Library, 541, "As the test says."));
@@ -225,5 +254,11 @@ public sealed class RabbitMqConnectionTests : RabbitMqShop
         IConnection? connection = null;
         await host.ConnectionContextSupervisor.Send(Pipe.Execute<ConnectionContext>(context => connection = context.Connection));
         return connection!;
+    }
+
+    private static async Task<IConnection> ConnectionOf(RabbitMqRoute route)
+    {
+        var opening = (Task<ConfirmedChannel>)route.GetType().GetField("_opening", BindingFlags.Instance | BindingFlags.NonPublic)!.GetValue(route)!;
+        return ((ChannelContext)await opening).ConnectionContext.Connection;
     }
 }
