@@ -22,6 +22,20 @@ public abstract class RelaySuite : RelayingShop
     }
 
     [SkippableFact]
+    public async Task Everything_the_sender_says_arrives()
+    {
+        await using var database = await NewDatabase();
+        var arrivals = new SignalLog<Arrival>();
+        await using var host = await Start(
+            database, more: o => o.Bus = bus => bus.AddHandler(async (ConsumeContext<OrderPlaced> context) => arrivals.Add(Arrival.Of(context))));
+        var said = new Saying(new Uri("loopback://localhost/"));
+
+        await host.InScope(said.Publish);
+
+        said.ShouldHaveArrived((await arrivals.WaitForCount(1)).Single());
+    }
+
+    [SkippableFact]
     public async Task Messages_of_a_key_arrive_in_the_order_of_their_transactions()
     {
         await using var database = await NewDatabase();
