@@ -1,3 +1,5 @@
+using MassTransit;
+
 namespace Outbox.Relaying;
 
 /// <summary>
@@ -10,6 +12,13 @@ internal static class BrokerAnswer
     private const string NotAcknowledged = "MassTransit.MessageNotAcknowledgedException";
     private const string Publish = "RabbitMQ.Client.Exceptions.PublishException";
     private const string PublishReturned = "RabbitMQ.Client.Exceptions.PublishReturnException";
+
+    /// <summary>
+    /// The outcome of a send that ended in the bus, before the broker had a part in it: the address is none, or a filter that the
+    /// application has put on its sends has thrown. That is the message's own, unless they were told that there is no way to the broker.
+    /// </summary>
+    public static Outcome OfBus(Exception exception)
+        => new(exception is ConnectionException or TransportUnavailableException or SendWithheldException ? OutcomeKind.NotStarted : OutcomeKind.Refused, exception);
 
     /// <summary>The outcome of a send that ended with an exception.</summary>
     /// <param name="exception">The exception.</param>

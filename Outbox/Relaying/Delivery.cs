@@ -1,6 +1,7 @@
 using MassTransit;
 using MassTransit.Context;
 using MassTransit.Serialization;
+using MassTransit.Transports;
 using Outbox.Capturing;
 
 namespace Outbox.Relaying;
@@ -13,13 +14,15 @@ namespace Outbox.Relaying;
 /// <param name="alone">Whether nothing else is on its way until it ends.</param>
 /// <param name="dispatch">Asked at the last moment whether the send may begin, and told how it ended.</param>
 /// <param name="time">The clocks.</param>
-internal sealed class Delivery(StoredMessage message, bool alone, Dispatch dispatch, TimeProvider time) : IPipe<SendContext<SerializedMessageBody>>
+internal sealed class Delivery(StoredMessage message, bool alone, Dispatch dispatch, TimeProvider time)
+    : IPipe<SendContext<SerializedMessageBody>>, ISendContextPipe
 {
     /// <summary>The message as the transport's type parameter sees it: the body comes from the serializer.</summary>
     public static readonly SerializedMessageBody Placeholder = new();
 
     private readonly StoredMetadata _stored = message.Stored;
     private StoredMessage? _message = message;
+    private bool _hasChannel;
     private int _ended;
 
     public StoredMessage Message => _message ?? throw new InvalidOperationException("The delivery has ended, and its message may be on its way again.");
@@ -32,6 +35,9 @@ internal sealed class Delivery(StoredMessage message, bool alone, Dispatch dispa
 
     /// <summary>When the sending began, as a timestamp.</summary>
     public long StartedAt { get; } = time.GetTimestamp();
+
+    /// <summary>Whether there is a channel for it, and the filters of the bus have it: they come before the pipe.</summary>
+    public bool IsInFilters => _hasChannel && !ReachedTransport;
 
     /// <summary>Whether the transport was reached, so that the message may have arrived.</summary>
     public bool ReachedTransport { get; private set; }
@@ -89,6 +95,13 @@ internal sealed class Delivery(StoredMessage message, bool alone, Dispatch dispa
             throw new UnsendableException(exception);
         }
 
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Called before the filters of the bus.</summary>
+    Task ISendContextPipe.Send<T>(SendContext<T> context)
+    {
+        _hasChannel = true;
         return Task.CompletedTask;
     }
 

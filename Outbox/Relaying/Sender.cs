@@ -30,8 +30,8 @@ internal sealed class Sender(BrokerRoute route, TimeProvider time)
 
         if (fault is null)
             delivery.End(Outcome.Confirmed);
-        else if (endpoint is null)
-            delivery.End(new Outcome(OutcomeKind.Refused, fault));
+        else if (endpoint is null || delivery.IsInFilters)
+            delivery.End(BrokerAnswer.OfBus(fault));
         else
             delivery.Failed(fault);
     }
@@ -44,18 +44,18 @@ internal sealed class Sender(BrokerRoute route, TimeProvider time)
     {
         if (!Interlocked.Exchange(ref _isUsed, false))
             return;
-        _known.Forget();
         await route.Abandon().ConfigureAwait(false);
+        _known.Forget();                                   // last: until then an endpoint of what is abandoned may be found
     }
 
     private ValueTask<ISendEndpoint> EndpointOf(Delivery delivery)
     {
         var message = delivery.Message;
         if (delivery.IsPublished && _publishedTypes.Find(message.MessageType) is { } type)
-            return _known.TryGet(message.MessageType, out var known) ? new(known) : _known.Remember(message.MessageType, route.To(type));
+            return _known.TryGet(message.MessageType, out var known) ? new(known) : _known.Remember(message.MessageType, () => route.To(type));
         return _known.TryGet(message.DestinationAddress, out var endpoint)
             ? new(endpoint)
-            : _known.Remember(message.DestinationAddress, route.To(new Uri(message.DestinationAddress)));
+            : _known.Remember(message.DestinationAddress, () => route.To(new Uri(message.DestinationAddress)));
     }
 }
 
@@ -68,7 +68,7 @@ internal sealed class KnownEndpoints(TimeProvider time)
     private const int Most = 1000;
     private static readonly TimeSpan While = TimeSpan.FromSeconds(5);
 
-    private readonly ConcurrentDictionary<string, (ISendEndpoint Endpoint, long Since)> _known = new(StringComparer.Ordinal);
+    private ConcurrentDictionary<string, (ISendEndpoint Endpoint, long Since)> _known = new(StringComparer.Ordinal);
 
     public bool TryGet(string name, [NotNullWhen(true)] out ISendEndpoint? endpoint)
     {
@@ -76,14 +76,16 @@ internal sealed class KnownEndpoints(TimeProvider time)
         return endpoint is not null;
     }
 
-    public void Forget() => _known.Clear();
+    /// <summary>Forgets all of them, and those that are being found.</summary>
+    public void Forget() => Volatile.Write(ref _known, new(StringComparer.Ordinal));
 
-    public async ValueTask<ISendEndpoint> Remember(string name, Task<ISendEndpoint> finding)
+    public async ValueTask<ISendEndpoint> Remember(string name, Func<Task<ISendEndpoint>> find)
     {
-        var endpoint = await finding.ConfigureAwait(false);
-        if (_known.Count >= Most)
-            _known.Clear();                                // addresses of requesters, which come and go
-        _known[name] = (endpoint, time.GetTimestamp());
+        var known = Volatile.Read(ref _known);
+        var endpoint = await find().ConfigureAwait(false);
+        if (known.Count >= Most)
+            known.Clear();                                 // addresses of requesters, which come and go
+        known[name] = (endpoint, time.GetTimestamp());
         return endpoint;
     }
 }

@@ -50,6 +50,53 @@ public abstract class FailingSendSuite : RelayingShop
         dead.ClosedAt.ShouldNotBeNull();
     }
 
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_message_that_a_filter_of_the_bus_refuses_harms_no_other_and_is_dead_in_the_end(bool published)
+    {
+        await using var database = await NewDatabase();
+        var refusing = false;
+        await using var host = await Start(
+            database,
+            o =>
+            {
+                o.PartitionBy<OrderPlaced>(m => m.Number);
+                (o.Options.MaxAttempts, o.Options.MinRetryDelay) = (3, TimeSpan.FromMilliseconds(10));
+            },
+            start: false,
+            more: o => o.Transport = bus => bus.UsingInMemory((context, cfg) =>
+            {
+                cfg.ConfigurePublish(pipe => pipe.UseExecute(Refuse));
+                cfg.ConfigureSend(pipe => pipe.UseExecute(Refuse));
+                cfg.ConfigureEndpoints(context);
+            }));
+        await host.InScope(async (db, outbox) =>
+        {
+            await (published ? outbox.Publish(new PackOrder(0)) : outbox.Send(new Uri("queue:packing"), new PackOrder(0)));
+            for (var number = 1; number <= 20; number++)
+                await outbox.Publish(new OrderPlaced(number));
+            await db.SaveChangesAsync();
+        });
+        refusing = true;
+
+        await host.StartAsync();
+
+        await Eventually.Is(async () => await host.Rows() is [{ State: OutboxMessageState.Dead }]);
+        var dead = (await host.Rows()).Single();
+        dead.Attempts.ShouldBe(3);
+        dead.LastError.ShouldStartWith("InvalidOperationException: Not this one.");
+        (await Received.WaitForCount(20)).Select(m => m.Number).Distinct().Count().ShouldBe(20);
+        Logs.Of(NotSent).ShouldHaveSingleItem().Text.ShouldContain("(Refused)");
+        Logs.Of(Interrupted).ShouldBeEmpty();
+
+        void Refuse(SendContext context)
+        {
+            if (refusing && context.DestinationAddress!.ToString().Contains("pack", StringComparison.OrdinalIgnoreCase))
+                throw new InvalidOperationException("Not this one.");
+        }
+    }
+
     [SkippableFact]
     public async Task A_dead_message_that_is_requeued_is_sent()
     {
@@ -168,6 +215,7 @@ public abstract class FailingSendSuite : RelayingShop
     }
 
     private const int DatabaseLost = 1211;
+    private const int Interrupted = 1215;
     private const int NotSent = 1221;
     private const int Died = 1222;
     private const int NotTaken = 1224;

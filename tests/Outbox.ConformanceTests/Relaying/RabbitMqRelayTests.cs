@@ -51,6 +51,87 @@ public sealed class RabbitMqRelayTests : RabbitMqShop
         Logs.Of(BrokerLost).ShouldBeEmpty();
     }
 
+    [SkippableTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_message_that_a_filter_of_the_bus_refuses_harms_no_other_and_is_dead_in_the_end(bool published)
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await using var consumer = await StartConsumer(broker.Address);
+        var refusing = false;
+        await using var producer = await Start(
+            database, broker.Address,
+            o =>
+            {
+                Quick(o);
+                o.Options.MaxAttempts = 3;
+            },
+            start: false,
+            transport: cfg =>
+            {
+                cfg.ConfigurePublish(pipe => pipe.UseExecute(Refuse));
+                cfg.ConfigureSend(pipe => pipe.UseExecute(Refuse));
+            });
+        await producer.InScope(async (db, outbox) =>
+        {
+            await (published ? outbox.Publish(new PackOrder(0)) : outbox.Send(new Uri("queue:packing"), new PackOrder(0)));
+            await db.SaveChangesAsync();
+        });
+        await PublishMany(producer, first: 1, count: 200);
+        refusing = true;
+
+        await producer.StartAsync();
+
+        await Eventually.Is(async () => await producer.Rows() is [{ State: OutboxMessageState.Dead, Attempts: 3 }]);
+        (await producer.Rows()).Single().LastError.ShouldStartWith("InvalidOperationException: Not this one.");
+        await Received.WaitForCount(200);
+        Logs.Of(NotSent).ShouldHaveSingleItem().Text.ShouldContain("(Refused)");
+        Logs.Of(Interrupted).ShouldBeEmpty();
+
+        void Refuse(SendContext context)
+        {
+            if (refusing && context.DestinationAddress!.ToString().Contains("pack", StringComparison.OrdinalIgnoreCase))
+                throw new InvalidOperationException("Not this one.");
+        }
+    }
+
+    // A type that was published by another kind of exchange before, or one that this user may not declare.
+    [SkippableFact]
+    public async Task An_exchange_that_the_broker_refuses_harms_no_other_and_its_messages_are_dead_in_the_end()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await using var consumer = await StartConsumer(broker.Address);
+        await using (var connection = await broker.ConnectAsync())
+        await using (var channel = await connection.CreateChannelAsync())
+            await channel.ExchangeDeclareAsync("Outbox.ConformanceTests:PackOrder", ExchangeType.Direct, durable: true);
+        await using var producer = await Start(
+            database, broker.Address,
+            o =>
+            {
+                Quick(o);
+                o.PartitionBy<PackOrder>(m => -m.Number);
+                o.Options.MaxAttempts = 2;
+            },
+            start: false);
+        await producer.InScope(async (db, outbox) =>
+        {
+            for (var number = 1; number <= 3; number++)
+                await outbox.Publish(new PackOrder(number));
+            await db.SaveChangesAsync();
+        });
+        await PublishMany(producer, first: 1, count: 200);
+
+        await producer.StartAsync();
+
+        await Eventually.Is(async () => (await producer.Rows()) is { Count: 3 } rows && rows.TrueForAll(r => r is { State: OutboxMessageState.Dead, Attempts: 2 }));
+        await Eventually.Is(() => Received.Values.Select(m => m.Number).Distinct().Count() == 200);
+        Logs.Of(BrokerLost).ShouldBeEmpty();
+        await PublishMany(producer, first: 201, count: 1);
+        await Received.WaitFor(m => m.Number == 201);
+    }
+
     [SkippableFact]
     public async Task A_message_that_no_queue_wants_holds_its_key_if_told_to()
     {

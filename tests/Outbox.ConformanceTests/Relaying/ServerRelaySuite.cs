@@ -180,7 +180,7 @@ public abstract class ServerRelaySuite : RelaySuite
                 cfg.ConfigurePublish(pipe => pipe.UseExecute(_ =>
                 {
                     if (Interlocked.CompareExchange(ref broken, 2, 1) == 1)
-                        throw new IOException("The channel broke.");
+                        throw new ConnectionException("The channel broke.");
                 }));
                 cfg.ConfigureSend(pipe => pipe.UseExecuteAsync(_ =>
                 {
