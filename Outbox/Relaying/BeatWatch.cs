@@ -25,6 +25,11 @@ internal sealed class BeatWatch(TimeSpan leaseTime, TimeSpan longestGap)
         return [.. _seen.Where(r => r.Value.Silence >= leaseTime).Select(r => (r.Key, r.Value.Beat))];
     }
 
+    /// <summary>How long until a replica that is silent has been so for too long, if it stays so; <see langword="null"/> when none is.</summary>
+    public TimeSpan? UntilNext => _seen.Values.Where(r => r.Silence > TimeSpan.Zero && r.Silence < leaseTime).Max(r => (TimeSpan?)r.Silence) is { } longest
+        ? leaseTime - longest
+        : null;
+
     /// <summary>A read failed: the time since the last one counts for nobody.</summary>
     public void Missed() => _lastRead = null;
 

@@ -19,6 +19,9 @@ internal sealed class Membership(RelayConnection connection, DatabaseFileLock fi
     /// <summary>Who was alive at the last look.</summary>
     public IReadOnlyCollection<Guid> Alive { get; private set; } = [];
 
+    /// <summary>How long until the next beat: sooner than usual when it finds somebody silent for too long, so that nobody waits another beat.</summary>
+    public TimeSpan UntilNextBeat => _watch.UntilNext is { } sooner && sooner < options.BeatPeriod ? RelaySignals.WholeMilliseconds(sooner) : options.BeatPeriod;
+
     /// <summary>Raised when somebody came or went, this replica included.</summary>
     public WakeUp Changed { get; } = new();
 

@@ -22,10 +22,11 @@ internal sealed class Ownership(LeaseTable table, OutboxRegistration registratio
     public bool IsComplete => !_doubtful && _share.Count == Active.Count;
 
     /// <summary>Takes note of who is alive.</summary>
-    public async Task Share(Term term, IReadOnlyCollection<Guid> alive, CancellationToken cancellationToken)
+    /// <returns>Whether that is news.</returns>
+    public async Task<bool> Share(Term term, IReadOnlyCollection<Guid> alive, CancellationToken cancellationToken)
     {
         if (term.Id == _term && ReferenceEquals(alive, _alive))
-            return;
+            return false;
         if (term.Id != _term)
             Forget();
 
@@ -33,6 +34,7 @@ internal sealed class Ownership(LeaseTable table, OutboxRegistration registratio
         _doubtful = true;
         (_term, _alive, _share) = (term.Id, alive, Assignment.Of(term.Id, alive, registration.Options.PartitionCount));
         Changed();
+        return true;
     }
 
     /// <summary>Claims what is free of the share.</summary>

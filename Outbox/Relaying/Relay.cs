@@ -167,7 +167,8 @@ internal sealed class Relay(
 
     private async Task ShareOut(CancellationToken cancellationToken)
     {
-        await ownership.Share(membership.Term!, membership.Alive, cancellationToken).ConfigureAwait(false);
+        if (await ownership.Share(membership.Term!, membership.Alive, cancellationToken).ConfigureAwait(false))
+            _claimAt = Now;
         if (ownership.Leaving.Count > 0)
         {
             window.DropWaiting(ownership.Leaving.Contains);

@@ -112,7 +112,7 @@ internal sealed class RelayService<TDbContext>(
                 await Task.Delay(pause, time, ending).ConfigureAwait(false);
                 await membership.BeatOnce(ending).ConfigureAwait(false);
                 errors.Ended();
-                pause = registration.Options.BeatPeriod;
+                pause = membership.UntilNextBeat;
             }
             catch (Exception) when (ending.IsCancellationRequested)
             {

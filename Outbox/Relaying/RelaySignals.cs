@@ -42,5 +42,5 @@ internal sealed class RelaySignals(WakeUp committed, WakeUp answered, WakeUp cha
     }
 
     /// <summary>A timer drops what is less than a millisecond: it would ring too early, and the loop would spin until the time is there.</summary>
-    private static TimeSpan WholeMilliseconds(TimeSpan duration) => TimeSpan.FromMilliseconds(Math.Ceiling(duration.TotalMilliseconds));
+    internal static TimeSpan WholeMilliseconds(TimeSpan duration) => TimeSpan.FromMilliseconds(Math.Ceiling(duration.TotalMilliseconds));
 }
