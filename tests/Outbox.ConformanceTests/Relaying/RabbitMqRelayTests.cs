@@ -217,11 +217,11 @@ public sealed class RabbitMqRelayTests : RabbitMqShop
         await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
         await using var database = await TestDatabase.PostgresAsync();
         var arrivals = new SignalLog<Arrival>();
-        var expirations = new SignalLog<string?>();
+        var properties = new SignalLog<IReadOnlyBasicProperties>();
         await using var consumer = await StartConsumer<OrderPlaced>(broker.Address, "orders", context =>
         {
+            properties.Add(((RabbitMqReceiveContext)context.ReceiveContext).Properties);
             arrivals.Add(Arrival.Of(context));
-            expirations.Add(((RabbitMqReceiveContext)context.ReceiveContext).Properties.Expiration);
         });
         await using var producer = await Start(database, broker.Address, Quick);
         var said = new Saying(new Uri(broker.Address, "."));
@@ -229,7 +229,9 @@ public sealed class RabbitMqRelayTests : RabbitMqShop
         await producer.InScope(said.Publish);
 
         said.ShouldHaveArrived((await arrivals.WaitForCount(1)).Single());
-        double.Parse(expirations.Values.Single()!, CultureInfo.InvariantCulture).ShouldBeInRange(1, Saying.TimeToLive.TotalMilliseconds);
+        var told = properties.Values.Single();
+        (told.MessageId, told.CorrelationId, told.Persistent).ShouldBe((said.MessageId.ToString(), said.CorrelationId.ToString(), true));
+        double.Parse(told.Expiration.ShouldNotBeNull(), CultureInfo.InvariantCulture).ShouldBeInRange(1, Saying.TimeToLive.TotalMilliseconds);
     }
 
     [SkippableFact]

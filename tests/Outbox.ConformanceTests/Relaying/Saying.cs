@@ -14,6 +14,10 @@ internal sealed class Saying(Uri host)
     private readonly ActivityTraceId _trace = ActivityTraceId.CreateRandom();
     private readonly DateTimeOffset _before = TimeProvider.System.GetUtcNow();
 
+    public Guid MessageId => _ids[0];
+
+    public Guid CorrelationId => _ids[1];
+
     public async Task Publish(ShopDb db, IOutbox<ShopDb> outbox)
     {
         using var request = new Activity("request").SetParentId(_trace, ActivitySpanId.CreateRandom()).Start();
@@ -35,6 +39,7 @@ internal sealed class Saying(Uri host)
         arrival.Ids.ShouldBe([.. _ids]);
         arrival.Addresses.ShouldBe([Address("here"), Address("answers"), Address("faults")]);
         arrival.Headers.ShouldBe(("north", 42, true));
+        arrival.TransportHeaders.ShouldBe(("north", 42, true));
         arrival.ContentType.ShouldBe("application/vnd.masstransit+json");
         arrival.Types.ShouldBe(["urn:message:Outbox.ConformanceTests:OrderPlaced"]);
         arrival.Trace.ShouldNotBeNull().ShouldContain(_trace.ToHexString());
@@ -46,16 +51,19 @@ internal sealed class Saying(Uri host)
 
 /// <summary>What the consumer was told.</summary>
 internal sealed record Arrival(
-    OrderPlaced Message, IReadOnlyList<Guid?> Ids, IReadOnlyList<Uri?> Addresses, (string? Tenant, int? Number, bool? Urgent) Headers, string? ContentType,
-    IReadOnlyList<string> Types, string? Trace, DateTime? Expires)
+    OrderPlaced Message, IReadOnlyList<Guid?> Ids, IReadOnlyList<Uri?> Addresses, (string? Tenant, int? Number, bool? Urgent) Headers,
+    (string? Tenant, int? Number, bool? Urgent) TransportHeaders, string? ContentType, IReadOnlyList<string> Types, string? Trace, DateTime? Expires)
 {
     public static Arrival Of(ConsumeContext<OrderPlaced> context) => new(
         context.Message,
         [context.MessageId, context.CorrelationId, context.ConversationId, context.InitiatorId, context.RequestId],
         [context.SourceAddress, context.ResponseAddress, context.FaultAddress],
-        (context.Headers.Get<string>("tenant"), context.Headers.Get<int>("number"), context.Headers.Get<bool>("urgent")),
+        Of(context.Headers),                                // in the envelope
+        Of(context.ReceiveContext.TransportHeaders),        // beside it, for who cannot read it
         context.ReceiveContext.ContentType?.MediaType,
         [.. context.SupportedMessageTypes],
         context.ReceiveContext.TransportHeaders.Get<string>(DiagnosticHeaders.ActivityId),
         context.ExpirationTime);
+
+    private static (string?, int?, bool?) Of(Headers headers) => (headers.Get<string>("tenant"), headers.Get<int>("number"), headers.Get<bool>("urgent"));
 }
