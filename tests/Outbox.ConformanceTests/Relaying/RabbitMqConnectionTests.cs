@@ -228,6 +228,27 @@ public sealed class RabbitMqConnectionTests : RabbitMqShop
         (await Received.WaitForCount(2)).Select(m => m.Number).ShouldBe([1, 2]);
     }
 
+    // As after a stall of the network: the broker answers when nobody waits for it any more.
+    [SkippableFact]
+    public async Task A_connection_that_is_being_made_when_it_is_left_behind_is_closed_once_it_is_made()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await using var proxy = TcpProxy.To(broker.Address.Host, broker.Address.Port);
+        await using var producer = await Start(database, Through(proxy, broker.Address), Quick, start: false);
+        using var route = RouteOf(producer);
+        var endpoint = await route.To(Orders);
+
+        proxy.Stall(TcpDirection.ToClient);
+        var sending = endpoint.Send(new OrderPlaced(1));
+        await Eventually.Is(() => proxy.Connections == 1);
+        await route.Abandon();
+        await Should.ThrowAsync<Exception>(sending);
+        proxy.Resume();
+
+        await Eventually.Is(() => proxy.Connections == 0);
+    }
+
     /// <summary>The broker dies while the relay is at it, and comes back; all is sent in the end.</summary>
     private static async Task DieAtFullSpeed(RabbitMqServer server, ShopHost producer, int first)
     {

@@ -20,6 +20,19 @@ public sealed class BeatWatchTests
     }
 
     [Fact]
+    public void The_next_look_is_due_when_a_silent_one_will_have_been_so_for_too_long()
+    {
+        Look(0, beat: 5);
+        _watch.UntilNext.ShouldBeNull();
+        Look(3, beat: 5);
+        _watch.UntilNext.ShouldBe(7 * Second);
+        Look(9, beat: 5);
+        _watch.UntilNext.ShouldBe(1 * Second);
+        Look(10, beat: 5).ShouldNotBeEmpty();
+        _watch.UntilNext.ShouldBeNull();
+    }
+
+    [Fact]
     public void A_beat_starts_the_time_anew()
     {
         Look(0, beat: 5);

@@ -42,7 +42,8 @@ public sealed class SenderTests
     private static void Send(MessageWindow window, Exception exception)
     {
         var (bus, route, options) = (Bus(), new NoRoute(exception), new OutboxOptions());
-        using var sender = new Sender(bus, route, TimeProvider.System);
+        using var _ = route;
+        var sender = new Sender(route, TimeProvider.System);
         var dispatch = new Dispatch(window, sender, new BrokerLink(bus, route, TimeProvider.System), new FailurePolicy(options), options, TimeProvider.System);
         window.Add([Messages.New(1)]);
         dispatch.Open(new Term(NewId.NextGuid(), leaseTime: null, new Beat(TimeProvider.System), TimeProvider.System));
@@ -57,5 +58,9 @@ public sealed class SenderTests
         public override Task<ISendEndpoint> To(PublishedType type) => throw exception;
 
         public override Task Abandon() => Task.CompletedTask;
+
+        public override void Dispose()
+        {
+        }
     }
 }
