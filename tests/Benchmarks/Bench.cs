@@ -26,6 +26,23 @@ internal sealed class Bench : IAsyncDisposable
 
     public Task<ServersTime> ServersTimeAsync() => ServersTime.OfAsync(_postgres.ConnectionString);
 
+    /// <summary>How many transactions a database has committed: those that only read too, and the resets of the driver's pool.</summary>
+    public static async Task<long> CommitsAsync(string connectionString)
+    {
+        // What a session has counted is surely there only when it has ended.
+        NpgsqlConnection.ClearAllPools();
+        await using var source = NpgsqlDataSource.Create(connectionString);
+        while (await ReadAsync("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()") > 0)
+            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System);
+        return await ReadAsync("SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()");
+
+        async Task<long> ReadAsync(string sql)
+        {
+            await using var command = source.CreateCommand(sql);
+            return (long)(await command.ExecuteScalarAsync())!;
+        }
+    }
+
     public Task DropDatabaseAsync(string connectionString) => _postgres.DropDatabaseAsync(connectionString);
 
     public async Task<string> ServerVersionsAsync()

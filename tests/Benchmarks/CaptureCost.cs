@@ -44,8 +44,18 @@ internal static class CaptureCost
             await SaveAsync(host.Services, 100, saves: 1);
             report.Value("Capture: commands for 100 messages in one save", counter.Commands - before, "", atMost: 3);
         }
+
+        var (committed, alone) = (await CommitsAsync(database, host.Services, messages: 1), await CommitsAsync(database, host.Services, messages: 0));
+        report.Ratio("Capture: commits a save (with the pool's resets)", [committed], [alone], "", atMost: 1);
         await host.StopAsync();
         await bench.DropDatabaseAsync(database);
+    }
+
+    private static async Task<double> CommitsAsync(string database, IServiceProvider services, int messages)
+    {
+        var before = await Bench.CommitsAsync(database);
+        await SaveAsync(services, messages);
+        return (double)(await Bench.CommitsAsync(database) - before) / Saves;
     }
 
     /// <summary>The median save, in microseconds.</summary>

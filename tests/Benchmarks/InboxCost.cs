@@ -79,7 +79,7 @@ internal static class InboxCost
         // The messages lie in the queue before the consumer starts: what is measured is consuming alone.
         await bench.BindAsync(Queue, ItemAdded.Exchange);
         await FillAsync(bench);
-        var commits = await CommitsAsync(database);
+        var commits = await Bench.CommitsAsync(database);
         var commands = counter?.Commands ?? 0;
         InsertItem.Reset(Messages);
         int inserted;
@@ -89,7 +89,7 @@ internal static class InboxCost
         await InsertItem.All;
         var rate = Messages / Stopwatch.GetElapsedTime(start).TotalSeconds;
         await host.StopAsync();
-        var used = ((counter?.Commands ?? 0) - commands, await CommitsAsync(database) - commits);
+        var used = ((counter?.Commands ?? 0) - commands, await Bench.CommitsAsync(database) - commits);
         await using (var scope = host.Services.CreateAsyncScope())
             inserted = await scope.ServiceProvider.GetRequiredService<BenchDb>().Items.CountAsync();
         await bench.DropDatabaseAsync(database);
@@ -103,17 +103,6 @@ internal static class InboxCost
         var bus = host.Services.GetRequiredService<IBus>();
         await Task.WhenAll(Enumerable.Range(0, Messages).Select(_ => bus.Publish(ItemAdded.OneKilobyte())));
         await host.StopAsync();
-    }
-
-    private static async Task<long> CommitsAsync(string database)
-    {
-        await using var source = NpgsqlDataSource.Create(database);
-        await using var command = source.CreateCommand("SELECT pg_stat_force_next_flush(); SELECT pg_stat_clear_snapshot(); SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()");
-        await using var reader = await command.ExecuteReaderAsync();
-        await reader.NextResultAsync();
-        await reader.NextResultAsync();
-        await reader.ReadAsync();
-        return reader.GetInt64(0);
     }
 
     internal sealed class InsertItem(BenchDb db) : IConsumer<ItemAdded>
