@@ -23,14 +23,14 @@ internal sealed partial class EndpointBook(NotificationsDb db, SecretBox box, Ti
     /// <param name="request">May hold <c>If-Match</c>.</param>
     /// <param name="receiverId">Whose endpoint.</param>
     /// <param name="id">Which.</param>
-    /// <param name="change">Changes the row; an answer refuses, and nothing is saved.</param>
+    /// <param name="change">Changes the row.</param>
     /// <param name="answer">The answer once it is saved.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public async Task<IResult> Change(
         HttpRequest request,
         Guid receiverId,
         Guid id,
-        Func<WebhookEndpoint, IResult?> change,
+        Action<WebhookEndpoint> change,
         Func<WebhookEndpoint, IResult> answer,
         CancellationToken cancellationToken)
     {
@@ -47,11 +47,7 @@ internal sealed partial class EndpointBook(NotificationsDb db, SecretBox box, Ti
                 return Changed();
             }
 
-            if (change(endpoint) is { } refusal)
-            {
-                return refusal;
-            }
-
+            change(endpoint);
             endpoint.Version++;
             endpoint.UpdatedAt = time.UtcNow();
             try

@@ -134,11 +134,7 @@ internal static class EndpointRoutes
             request,
             receiverId,
             id,
-            endpoint =>
-            {
-                endpoints.Apply(Merge(endpoints.SettingsOf(endpoint), patch), endpoint, setsHeaders: patch.ContainsKey(Headers));
-                return null;
-            },
+            endpoint => endpoints.Apply(Merge(endpoints.SettingsOf(endpoint), patch), endpoint, setsHeaders: patch.ContainsKey(Headers)),
             endpoint => TypedResults.Ok(endpoints.Show(endpoint)),
             cancellationToken);
     }
@@ -149,11 +145,7 @@ internal static class EndpointRoutes
             request,
             caller.ReceiverId(),
             id,
-            endpoint =>
-            {
-                endpoint.State = EndpointState.Deleted;
-                return null;
-            },
+            endpoint => endpoint.State = EndpointState.Deleted,
             _ => TypedResults.NoContent(),
             cancellationToken);
 

@@ -21,11 +21,7 @@ internal static class EndpointStateRoutes
             request,
             caller.ReceiverId(),
             id,
-            endpoint =>
-            {
-                (endpoint.State, endpoint.DisabledReason) = (EndpointState.Paused, null);
-                return null;
-            },
+            endpoint => (endpoint.State, endpoint.DisabledReason) = (EndpointState.Paused, null),
             endpoint => TypedResults.Ok(endpoints.Show(endpoint)),
             cancellationToken);
 
@@ -35,11 +31,7 @@ internal static class EndpointStateRoutes
             request,
             caller.ReceiverId(),
             id,
-            endpoint =>
-            {
-                (endpoint.State, endpoint.DisabledReason, endpoint.ThrottledUntil) = (EndpointState.Active, null, null);
-                return null;
-            },
+            endpoint => (endpoint.State, endpoint.DisabledReason, endpoint.ThrottledUntil) = (EndpointState.Active, null, null),
             endpoint => TypedResults.Ok(endpoints.Show(endpoint)),
             cancellationToken);
 
@@ -64,7 +56,6 @@ internal static class EndpointStateRoutes
                 endpoint.PreviousSecret = grace > TimeSpan.Zero ? endpoint.Secret : null;
                 endpoint.PreviousSecretUntil = grace > TimeSpan.Zero ? time.UtcNow() + grace : null;
                 endpoint.Secret = box.Seal(endpoint.Id, key);
-                return null;
             },
             endpoint => TypedResults.Ok(endpoints.Show(endpoint, key)),
             cancellationToken);
