@@ -14,10 +14,10 @@ internal static class BrokerAnswer
     private const string PublishReturned = "RabbitMQ.Client.Exceptions.PublishReturnException";
 
     /// <summary>
-    /// The outcome of a send that ended in the bus, before the broker had a part in it: the address is none, or a filter that the
-    /// application has put on its sends has thrown. That is the message's own, unless they were told that there is no way to the broker.
+    /// The outcome of a send that ended before the message was on its way: the address is none, the broker refuses to declare it, or a filter
+    /// that the application has put on the bus has thrown. That is the message's own, unless what was said is that there is no way to the broker.
     /// </summary>
-    public static Outcome OfBus(Exception exception)
+    public static Outcome Before(Exception exception)
         => new(exception is ConnectionException or TransportUnavailableException or SendWithheldException ? OutcomeKind.NotStarted : OutcomeKind.Refused, exception);
 
     /// <summary>The outcome of a send that ended with an exception.</summary>

@@ -2,6 +2,8 @@ using MassTransit;
 using MassTransit.Logging;
 using MassTransit.RabbitMqTransport;
 using MassTransit.RabbitMqTransport.Configuration;
+using MassTransit.RabbitMqTransport.Middleware;
+using MassTransit.Transports;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
 using RabbitMQ.Client.Exceptions;
@@ -19,7 +21,11 @@ internal sealed class ConfirmedChannel : RabbitMqChannelContext, ChannelContext,
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
+    // By these the broker closes a channel and not the connection.
+    private static readonly ushort[] Refusals = [Constants.AccessRefused, Constants.NotFound, Constants.ResourceLocked, Constants.PreconditionFailed];
+
     private readonly Lock _gate = new();
+    private readonly RabbitMqConnectionContext _context;
     private readonly IConnection _connection;
     private readonly ILogContext? _logs;
     private readonly Confirmations _confirmations = new();
@@ -32,7 +38,7 @@ internal sealed class ConfirmedChannel : RabbitMqChannelContext, ChannelContext,
     private ConfirmedChannel(RabbitMqConnectionContext context, IChannel channel, ILogContext? logs)
         : base(context, channel, CancellationToken.None)
     {
-        (_connection, _logs) = (context.Connection, logs);
+        (_context, _connection, _logs) = (context, context.Connection, logs);
         channel.BasicAcksAsync += OnAck;
         channel.BasicNacksAsync += OnNack;
         channel.BasicReturnAsync += OnReturn;
@@ -70,6 +76,29 @@ internal sealed class ConfirmedChannel : RabbitMqChannelContext, ChannelContext,
             throw;
         }
     }
+
+    /// <summary>
+    /// Declares what an address needs by a channel that is given up afterwards: the broker closes one when it refuses, and this one
+    /// would take the messages of all others with it.
+    /// </summary>
+    /// <exception cref="OperationInterruptedException">The broker refuses it.</exception>
+    /// <exception cref="ConnectionException">There is no way to the broker.</exception>
+    public async Task Declare(ConfigureRabbitMqTopologyFilter<SendSettings> needed)
+    {
+        try
+        {
+            var channel = new RabbitMqChannelContext(_context, await _connection.CreateChannelAsync().ConfigureAwait(false), CancellationToken.None);
+            await using (channel.ConfigureAwait(false))
+                await needed.Configure(channel).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (!IsRefusal(exception))
+        {
+            throw new ConnectionException("The way to the broker broke while something was declared.", exception);
+        }
+    }
+
+    private static bool IsRefusal(Exception exception)
+        => exception is OperationInterruptedException { ShutdownReason: { Initiator: ShutdownInitiator.Peer, ReplyCode: var code } } && Refusals.Contains(code);
 
     /// <summary>Hands a message over; the task ends with the broker's answer.</summary>
     Task ChannelContext.BasicPublishAsync(string exchange, string routingKey, bool mandatory, BasicProperties basicProperties, byte[] body, bool awaitAck)

@@ -58,6 +58,7 @@ internal sealed class RabbitMqRoute : BrokerRoute, ISendTransportProvider, IPubl
         {
             (opening, _opening) = (_opening, null);
             (left, _left) = (_left, new CancellationTokenSource());
+            _context.Reset();                              // what an endpoint needs is declared anew
         }
 
         await left.CancelAsync().ConfigureAwait(false);
@@ -70,28 +71,39 @@ internal sealed class RabbitMqRoute : BrokerRoute, ISendTransportProvider, IPubl
 
     Uri ISendTransportProvider.NormalizeAddress(Uri address) => _host.ConnectionContextSupervisor.NormalizeAddress(address);
 
-    Task<ISendTransport> ISendTransportProvider.GetSendTransport(Uri address)
+    async Task<ISendTransport> ISendTransportProvider.GetSendTransport(Uri address)
     {
         var endpoint = new RabbitMqEndpointAddress(_host.HostAddress, address);
         var settings = _topology.Send.GetSendSettings(endpoint);
-        return Transport(settings, settings.GetBrokerTopology(), settings.ExchangeName, endpoint);
+        var needed = settings.GetBrokerTopology();
+        if (!BrokerLink.IsNowhere(address))
+            await Declare(settings, needed).ConfigureAwait(false);
+        return Transport(settings, needed, settings.ExchangeName, endpoint);
     }
 
-    Task<ISendTransport> IPublishTransportProvider.GetPublishTransport<T>(Uri? publishAddress)
+    async Task<ISendTransport> IPublishTransportProvider.GetPublishTransport<T>(Uri? publishAddress)
     {
         var type = ((IRabbitMqPublishTopology)_topology.Publish).GetMessageTopology<T>();
-        var settings = type.GetSendSettings(_host.HostAddress);
-        return Transport(settings, type.GetBrokerTopology(), type.Exchange.ExchangeName, settings.GetSendAddress(_host.HostAddress));
+        var (settings, needed) = (type.GetSendSettings(_host.HostAddress), type.GetBrokerTopology());
+        await Declare(settings, needed).ConfigureAwait(false);
+        return Transport(settings, needed, type.Exchange.ExchangeName, settings.GetSendAddress(_host.HostAddress));
     }
 
-    private Task<ISendTransport> Transport(SendSettings settings, BrokerTopology topology, string exchange, RabbitMqEndpointAddress address)
+    private ChannelTransport Transport(SendSettings settings, BrokerTopology needed, string exchange, RabbitMqEndpointAddress address)
     {
         var delayed = address.GetDelaySettings();
         delayed.BindToExchange(exchange);
         var context = new RabbitMqSendTransportContext(
-            _host, _context, _none, new ConfigureRabbitMqTopologyFilter<SendSettings>(settings, topology), exchange,
+            _host, _context, _none, new ConfigureRabbitMqTopologyFilter<SendSettings>(settings, needed), exchange,
             Pipe.ToPipe(new ConfigureRabbitMqTopologyFilter<DelaySettings>(delayed, delayed.GetBrokerTopology())), delayed.ExchangeName);
-        return Task.FromResult<ISendTransport>(new ChannelTransport(context, Channel));
+        return new ChannelTransport(context, Channel);
+    }
+
+    /// <summary>Before anything is sent there.</summary>
+    private async Task Declare(SendSettings settings, BrokerTopology needed)
+    {
+        var channel = await Channel().ConfigureAwait(false);
+        await channel.Declare(new ConfigureRabbitMqTopologyFilter<SendSettings>(settings, needed)).ConfigureAwait(false);
     }
 
     /// <summary>The channel that is open, or a new one.</summary>

@@ -31,7 +31,7 @@ internal sealed class Sender(BrokerRoute route, TimeProvider time)
         if (fault is null)
             delivery.End(Outcome.Confirmed);
         else if (endpoint is null || delivery.IsInFilters)
-            delivery.End(BrokerAnswer.OfBus(fault));
+            delivery.End(BrokerAnswer.Before(fault));
         else
             delivery.Failed(fault);
     }

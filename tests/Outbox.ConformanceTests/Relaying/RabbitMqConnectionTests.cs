@@ -237,13 +237,12 @@ public sealed class RabbitMqConnectionTests : RabbitMqShop
         await using var proxy = TcpProxy.To(broker.Address.Host, broker.Address.Port);
         await using var producer = await Start(database, Through(proxy, broker.Address), Quick, start: false);
         using var route = RouteOf(producer);
-        var endpoint = await route.To(Orders);
 
         proxy.Stall(TcpDirection.ToClient);
-        var sending = endpoint.Send(new OrderPlaced(1));
+        var connecting = route.To(Orders);
         await Eventually.Is(() => proxy.Connections == 1);
         await route.Abandon();
-        await Should.ThrowAsync<Exception>(sending);
+        await Should.ThrowAsync<Exception>(connecting);
         proxy.Resume();
 
         await Eventually.Is(() => proxy.Connections == 0);

@@ -2,6 +2,7 @@ using System.Globalization;
 using MassTransit;
 using MassTransit.RabbitMqTransport;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Outbox.Testing;
 using RabbitMQ.Client;
 
@@ -20,6 +21,7 @@ public sealed class RabbitMqRelayTests : RabbitMqShop
         await Eventually.Is(async () => (await producer.Rows()).SingleOrDefault()?.Returns >= 2);
         var row = (await producer.Rows()).Single();
         (row.State, row.Attempts, row.Holds).ShouldBe((OutboxMessageState.Pending, 0, false));
+        (await broker.QueuesAsync()).ShouldBeEmpty();       // whether the broker can be reached is found out without making any
 
         await using var consumer = await StartConsumer(broker.Address);
 
@@ -96,28 +98,29 @@ public sealed class RabbitMqRelayTests : RabbitMqShop
         }
     }
 
-    // A type that was published by another kind of exchange before, or one that this user may not declare.
+    // A type that was published by another kind of exchange before, for example; or one that this user may not declare.
     [SkippableFact]
     public async Task An_exchange_that_the_broker_refuses_harms_no_other_and_its_messages_are_dead_in_the_end()
     {
+        const string Exchange = "Outbox.ConformanceTests:PackOrder";
         await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
         await using var database = await TestDatabase.PostgresAsync();
         await using var consumer = await StartConsumer(broker.Address);
-        await using (var connection = await broker.ConnectAsync())
-        await using (var channel = await connection.CreateChannelAsync())
-            await channel.ExchangeDeclareAsync("Outbox.ConformanceTests:PackOrder", ExchangeType.Direct, durable: true);
+        await using var connection = await broker.ConnectAsync();
+        await using var channel = await connection.CreateChannelAsync();
+        await channel.ExchangeDeclareAsync(Exchange, ExchangeType.Direct, durable: true);
         await using var producer = await Start(
             database, broker.Address,
             o =>
             {
                 Quick(o);
                 o.PartitionBy<PackOrder>(m => -m.Number);
-                o.Options.MaxAttempts = 2;
+                (o.Options.MaxAttempts, o.Options.MaxRetryDelay) = (5, TimeSpan.FromMilliseconds(200));
             },
             start: false);
         await producer.InScope(async (db, outbox) =>
         {
-            for (var number = 1; number <= 3; number++)
+            for (var number = 1; number <= 20; number++)
                 await outbox.Publish(new PackOrder(number));
             await db.SaveChangesAsync();
         });
@@ -125,11 +128,20 @@ public sealed class RabbitMqRelayTests : RabbitMqShop
 
         await producer.StartAsync();
 
-        await Eventually.Is(async () => (await producer.Rows()) is { Count: 3 } rows && rows.TrueForAll(r => r is { State: OutboxMessageState.Dead, Attempts: 2 }));
-        await Eventually.Is(() => Received.Values.Select(m => m.Number).Distinct().Count() == 200);
+        await Eventually.Is(async () => (await producer.Rows()) is { Count: 20 } rows && rows.TrueForAll(r => r is { State: OutboxMessageState.Dead, Attempts: 5 }));
+        (await producer.Rows())[0].LastError.ShouldNotBeNull().ShouldContain("PRECONDITION_FAILED");
+        await Received.WaitForCount(200);
+        Logs.Of(Interrupted).ShouldBeEmpty();
         Logs.Of(BrokerLost).ShouldBeEmpty();
-        await PublishMany(producer, first: 201, count: 1);
-        await Received.WaitFor(m => m.Number == 201);
+
+        // What was refused is declared anew when it is asked for again.
+        await channel.ExchangeDeleteAsync(Exchange);
+        var packed = new SignalLog<int>();
+        await using var packing = await StartConsumer<PackOrder>(broker.Address, "packing", context => packed.Add(context.Message.Number));
+        var dead = (await producer.Rows()).ConvertAll(r => r.SequenceNumber);
+        (await producer.Services.GetRequiredService<IDeadMessages<ShopDb>>().Requeue(dead)).ShouldBe(20);
+        (await packed.WaitForCount(20)).ShouldBe(Enumerable.Range(1, 20), ignoreOrder: true);
+        Received.Count.ShouldBe(200);
     }
 
     [SkippableFact]
