@@ -18,7 +18,7 @@ internal static class BrokerAnswer
     /// that the application has put on the bus has thrown. That is the message's own, unless what was said is that there is no way to the broker.
     /// </summary>
     public static Outcome Before(Exception exception)
-        => new(exception is ConnectionException or TransportUnavailableException or SendWithheldException ? OutcomeKind.NotStarted : OutcomeKind.Refused, exception);
+        => new(exception is ConnectionException or TransportUnavailableException or SendWithheldException or OperationCanceledException ? OutcomeKind.NotStarted : OutcomeKind.Refused, exception);
 
     /// <summary>The outcome of a send that ended with an exception.</summary>
     /// <param name="exception">The exception.</param>

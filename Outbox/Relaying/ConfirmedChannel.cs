@@ -55,25 +55,29 @@ internal sealed class ConfirmedChannel : RabbitMqChannelContext, ChannelContext,
     }
 
     /// <summary>Connects as the bus does.</summary>
-    public static async Task<ConfirmedChannel> Open(IRabbitMqHostConfiguration host, CancellationToken cancellationToken)
+    /// <exception cref="ConnectionException">There is no way to the broker.</exception>
+    public static async Task<ConfirmedChannel> Open(IRabbitMqHostConfiguration host)
     {
         var settings = host.Settings;
         var factory = settings.GetConnectionFactory();
-        await settings.Refresh(factory).ConfigureAwait(false);
-        var connection = settings.EndpointResolver is { } resolver
-            ? await factory.CreateConnectionAsync(resolver, settings.ClientProvidedName, cancellationToken).ConfigureAwait(false)
-            : await factory.CreateConnectionAsync([settings.Host], settings.ClientProvidedName, cancellationToken).ConfigureAwait(false);
+        var description = settings.ToDescription(factory);
+        IConnection? connection = null;
         try
         {
-            var context = new RabbitMqConnectionContext(connection, host, settings.ToDescription(factory), CancellationToken.None);
+            await settings.Refresh(factory).ConfigureAwait(false);
+            connection = settings.EndpointResolver is { } resolver
+                ? await factory.CreateConnectionAsync(resolver, settings.ClientProvidedName).ConfigureAwait(false)
+                : await factory.CreateConnectionAsync([settings.Host], settings.ClientProvidedName).ConfigureAwait(false);
+            var context = new RabbitMqConnectionContext(connection, host, description, CancellationToken.None);
             context.GetOrAddPayload(() => settings);
-            var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, false), cancellationToken).ConfigureAwait(false);
+            var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, false)).ConfigureAwait(false);
             return new ConfirmedChannel(context, channel, host.SendLogContext);
         }
-        catch
+        catch (Exception exception)
         {
-            await Leave(connection).ConfigureAwait(false);
-            throw;
+            if (connection is not null)
+                await Leave(connection).ConfigureAwait(false);
+            throw new ConnectionException($"RabbitMQ cannot be reached: {description}", exception);
         }
     }
 

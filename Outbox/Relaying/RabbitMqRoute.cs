@@ -117,10 +117,11 @@ internal sealed class RabbitMqRoute : BrokerRoute, ISendTransportProvider, IPubl
             {
                 if (_opening is { } ended)
                     _ = Close(ended);
-                _opening = ConfirmedChannel.Open(_host, _left.Token);
+                _opening = ConfirmedChannel.Open(_host);
             }
 
-            return new(_opening);
+            // Whoever waits is not kept by what is left behind; that is closed once it is there, since a connecting that is cancelled stays open.
+            return new(_opening.WaitAsync(_left.Token));
         }
     }
 

@@ -228,6 +228,26 @@ public sealed class RabbitMqConnectionTests : RabbitMqShop
         (await Received.WaitForCount(2)).Select(m => m.Number).ShouldBe([1, 2]);
     }
 
+    // An endpoint that cannot be got because the broker is away must not be taken for one that the broker refuses.
+    [SkippableFact]
+    public async Task A_broker_that_is_away_when_an_endpoint_is_wanted_is_told_from_a_refusal()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await using var proxy = TcpProxy.To(broker.Address.Host, broker.Address.Port);
+        await using var producer = await Start(database, Through(proxy, broker.Address), Quick, start: false);
+        using var route = RouteOf(producer);
+
+        proxy.Cut();
+        (await Should.ThrowAsync<ConnectionException>(route.To(Orders))).Message.ShouldContain($":{proxy.Port}");
+        proxy.Restore();
+        await route.To(Orders);
+        EndUntold(await ConnectionOf(route));
+        proxy.Cut();
+
+        await Should.ThrowAsync<ConnectionException>(route.To(new Uri("queue:others")));
+    }
+
     // As after a stall of the network: the broker answers when nobody waits for it any more.
     [SkippableFact]
     public async Task A_connection_that_is_being_made_when_it_is_left_behind_is_closed_once_it_is_made()

@@ -6,11 +6,14 @@ namespace Outbox.UnitTests.Relaying;
 /// <summary>What becomes of a message whose endpoint is not found, and which endpoints are remembered.</summary>
 public sealed class SenderTests
 {
-    [Fact]
-    public void A_way_to_the_broker_that_is_not_there_is_no_fault_of_the_message()
+    public static TheoryData<Exception> NoWay => new() { new ConnectionException("There is no way."), new OperationCanceledException("The way was left.") };
+
+    [Theory]
+    [MemberData(nameof(NoWay), DisableDiscoveryEnumeration = true)]
+    public void A_way_to_the_broker_that_is_not_there_is_no_fault_of_the_message(Exception noWay)
     {
         var window = new MessageWindow(1, 1);
-        Send(window, new ConnectionException("There is no way."));
+        Send(window, noWay);
 
         window.TakeSettled().ShouldBeEmpty();
         window.Waiting.ShouldBe(1);
