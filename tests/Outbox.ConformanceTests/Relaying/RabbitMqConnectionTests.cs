@@ -218,7 +218,7 @@ public sealed class RabbitMqConnectionTests : RabbitMqShop
         await endpoint.Send(new OrderPlaced(1));
 
         EndUntold(await ConnectionOf(route));
-        await endpoint.Send(new OrderPlaced(2));
+        await endpoint.Send(new OrderPlaced(2)).WaitAsync(Eventually.Limit);
         proxy.Stall();
         var unanswered = endpoint.Send(new OrderPlaced(3));
         EndUntold(await ConnectionOf(route));
