@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using MassTransit;
 using MassTransit.RabbitMqTransport;
@@ -51,6 +52,39 @@ public sealed class RabbitMqRelayTests : RabbitMqShop
         Logs.Of(NotSent).ShouldHaveSingleItem().Text.ShouldContain("(Refused)");
         Logs.Of(Died).ShouldHaveSingleItem().Text.ShouldContain("after 2 attempts");
         Logs.Of(BrokerLost).ShouldBeEmpty();
+    }
+
+    // The relay sends by a transport of its own, and nobody who looks on may notice.
+    [SkippableFact]
+    public async Task Filters_observers_and_spans_of_the_bus_see_what_is_relayed()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await using var consumer = await StartConsumer(broker.Address);
+        var seen = new SeenSends();
+        await using var producer = await Start(
+            database, broker.Address, Quick, start: false, transport: cfg => cfg.ConfigurePublish(pipe => pipe.UseExecute(_ => seen.Add("filter", null))));
+        await Publish(producer, 1, "ann");
+        var id = (await producer.Rows()).Single().MessageId;
+        seen.Clear();
+        var bus = producer.Services.GetRequiredService<IBusControl>();
+        bus.ConnectSendObserver(seen);
+        bus.ConnectPublishObserver(seen);
+        using var spans = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "MassTransit",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = span => seen.Add($"{span.DisplayName}, {span.Kind}", Guid.TryParse(span.GetTagItem("messaging.masstransit.message_id") as string, out var of) ? of : Guid.Empty),
+        };
+        ActivitySource.AddActivityListener(spans);
+
+        await producer.StartAsync();
+        await Received.WaitForCount(1);
+        await Eventually.Is(async () => (await producer.Rows()).Count == 0);
+
+        seen.Of(null).ShouldBe(["filter"]);                  // before the message says who it is
+        seen.Of(id).Where(who => !who.StartsWith("orders", StringComparison.Ordinal))
+            .ShouldBe(["PrePublish", "PostPublish", "Outbox.ConformanceTests:OrderPlaced send, Producer"], ignoreOrder: true);
     }
 
     [SkippableTheory]
