@@ -20,6 +20,7 @@ internal static class InboxCost
     {
         Plain,
         Inbox,
+        LeftToInbox,
         Batch,
     }
 
@@ -44,10 +45,11 @@ internal static class InboxCost
         }
 
         report.Ratio("Inbox: consuming with one insert", rates[Form.Inbox], rates[Form.Plain], "msg/s", atLeast: 0.75, books: books);
+        report.Ratio("Inbox: the same, and the save left to the inbox", rates[Form.LeftToInbox], rates[Form.Plain], "msg/s", atLeast: 0.75, books: books);
         report.Ratio($"Inbox: batches of {BatchSize} beside single messages", rates[Form.Batch], rates[Form.Inbox], "msg/s", atLeast: 3, books: books);
         foreach (var form in forms)
         {
-            var name = form switch { Form.Plain => "one insert alone", Form.Inbox => "with the inbox", _ => $"with the inbox, batches of {BatchSize}" };
+            var name = form switch { Form.Plain => "one insert alone", Form.Inbox => "with the inbox", Form.LeftToInbox => "with the inbox, which saves", _ => $"with the inbox, batches of {BatchSize}" };
             report.Value($"Inbox: commands a message, {name}", used[form].Commands, "");
             report.Value($"Inbox: commits a message, {name} (with the pool's resets)", used[form].Commits, "");
         }
@@ -63,6 +65,8 @@ internal static class InboxCost
                 x.AddEntityFrameworkOutbox<BenchDb>(o => o.DisableDeliveryService());
                 if (form == Form.Batch)
                     x.AddConsumer<InsertItems>(c => c.Options<BatchOptions>(o => o.SetMessageLimit(BatchSize).SetTimeLimit(ms: 200).SetConcurrencyLimit(4)));
+                else if (form == Form.LeftToInbox)
+                    x.AddConsumer<AddItem>();
                 else
                     x.AddConsumer<InsertItem>();
             },
@@ -133,6 +137,17 @@ internal static class InboxCost
             db.Items.Add(new Item { Id = context.Message.Id, Name = context.Message.Text });
             await db.SaveChangesAsync(context.CancellationToken);
             Done(1);
+        }
+    }
+
+    /// <summary>Leaves the save to the inbox.</summary>
+    internal sealed class AddItem(BenchDb db) : IConsumer<ItemAdded>
+    {
+        public Task Consume(ConsumeContext<ItemAdded> context)
+        {
+            db.Items.Add(new Item { Id = context.Message.Id, Name = context.Message.Text });
+            InsertItem.Done(1);
+            return Task.CompletedTask;
         }
     }
 
