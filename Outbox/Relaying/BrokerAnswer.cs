@@ -14,8 +14,8 @@ internal static class BrokerAnswer
     private const string PublishReturned = "RabbitMQ.Client.Exceptions.PublishReturnException";
 
     /// <summary>
-    /// The outcome of a send that ended before the message was on its way: the address is none, the broker refuses to declare it, or a filter
-    /// that the application has put on the bus has thrown. That is the message's own, unless what was said is that there is no way to the broker.
+    /// The outcome of a send that ended before the message was on its way: the address is none, or a filter that the application has
+    /// put on the bus has thrown. That is the message's own, unless what was said is that there is no way to the broker.
     /// </summary>
     public static Outcome Before(Exception exception)
         => new(exception is ConnectionException or TransportUnavailableException or SendWithheldException or OperationCanceledException ? OutcomeKind.NotStarted : OutcomeKind.Refused, exception);
@@ -27,6 +27,8 @@ internal static class BrokerAnswer
     {
         if (exception is UnsendableException)
             return new Outcome(OutcomeKind.Refused, exception);
+        if (exception is UndeclaredException undeclared)
+            return new Outcome(undeclared.MayPass ? OutcomeKind.Unanswered : OutcomeKind.Refused, exception.InnerException);
 
         for (var cause = exception; cause is not null; cause = cause.InnerException)
         {

@@ -14,9 +14,6 @@ internal sealed class BrokerLink(IBusControl bus, BrokerRoute route, TimeProvide
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
     private static readonly Uri Nowhere = new("queue:outbox-reachable");
 
-    /// <summary>Whether it is the address to which nothing is sent.</summary>
-    public static bool IsNowhere(Uri address) => address.AbsolutePath.EndsWith(Nowhere.AbsolutePath, StringComparison.Ordinal);
-
     /// <summary>What the bus says of itself; costs next to nothing.</summary>
     public bool IsHealthy => bus.CheckHealth().Status != BusHealthStatus.Unhealthy;
 

@@ -1,6 +1,7 @@
 using MassTransit;
 using MassTransit.Logging;
 using MassTransit.RabbitMqTransport;
+using MassTransit.RabbitMqTransport.Middleware;
 using MassTransit.Transports;
 
 namespace Outbox.Relaying;
@@ -10,9 +11,14 @@ namespace Outbox.Relaying;
 /// relay keeps: nothing is registered, supervised or repeated for a single message.
 /// </summary>
 /// <param name="exchange">What MassTransit knows of the exchange.</param>
+/// <param name="needed">What the broker must have for it.</param>
 /// <param name="channel">The channel of this moment.</param>
-internal sealed class ChannelTransport(RabbitMqSendTransportContext exchange, Func<ValueTask<ConfirmedChannel>> channel) : ISendTransport
+internal sealed class ChannelTransport(
+    RabbitMqSendTransportContext exchange, ConfigureRabbitMqTopologyFilter<SendSettings> needed, Func<ValueTask<ConfirmedChannel>> channel) : ISendTransport
 {
+    private readonly Lock _gate = new();
+    private (ConfirmedChannel By, Task Declaring)? _declared;
+
     public ConnectHandle ConnectSendObserver(ISendObserver observer) => exchange.ConnectSendObserver(observer);
 
     public Task<SendContext<T>> CreateSendContext<T>(T message, IPipe<SendContext<T>> pipe, CancellationToken cancellationToken)
@@ -25,6 +31,7 @@ internal sealed class ChannelTransport(RabbitMqSendTransportContext exchange, Fu
         LogContext.SetCurrentIfNull(exchange.LogContext);
         var open = await channel().ConfigureAwait(false);
         var context = await exchange.CreateSendContext(open, message, pipe, cancellationToken).ConfigureAwait(false);
+        await Declared(open).ConfigureAwait(false);
         var (activity, instrument) = (LogContext.Current?.StartSendActivity(exchange, context), LogContext.Current?.StartSendInstrument(exchange, context));
         var observers = exchange.SendObservers;
         try
@@ -50,6 +57,17 @@ internal sealed class ChannelTransport(RabbitMqSendTransportContext exchange, Fu
         {
             activity?.Stop();
             instrument?.Stop();
+        }
+    }
+
+    /// <summary>Once by each connection, before anything is sent by it: the broker may have lost what it had.</summary>
+    private Task Declared(ConfirmedChannel open)
+    {
+        lock (_gate)
+        {
+            if (_declared is not { } last || last.By != open || last.Declaring.IsFaulted)
+                _declared = last = (open, Task.Run(() => open.Declare(needed), CancellationToken.None));
+            return last.Declaring;
         }
     }
 }

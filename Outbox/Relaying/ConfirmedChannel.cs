@@ -1,5 +1,5 @@
+using System.Diagnostics;
 using MassTransit;
-using MassTransit.Logging;
 using MassTransit.RabbitMqTransport;
 using MassTransit.RabbitMqTransport.Configuration;
 using MassTransit.RabbitMqTransport.Middleware;
@@ -21,13 +21,13 @@ internal sealed class ConfirmedChannel : RabbitMqChannelContext, ChannelContext,
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
-    // By these the broker closes a channel and not the connection.
-    private static readonly ushort[] Refusals = [Constants.AccessRefused, Constants.NotFound, Constants.ResourceLocked, Constants.PreconditionFailed];
+    // A connection has a limited number of channels.
+    private const int DeclaredAtATime = 8;
 
     private readonly Lock _gate = new();
     private readonly RabbitMqConnectionContext _context;
     private readonly IConnection _connection;
-    private readonly ILogContext? _logs;
+    private readonly SemaphoreSlim _declaring = new(DeclaredAtATime);
     private readonly Confirmations _confirmations = new();
     private readonly Queue<Publishing> _waiting = [];
     private List<Publishing> _answered = [];
@@ -35,10 +35,10 @@ internal sealed class ConfirmedChannel : RabbitMqChannelContext, ChannelContext,
     private bool _isAnswering;
     private Exception? _end;
 
-    private ConfirmedChannel(RabbitMqConnectionContext context, IChannel channel, ILogContext? logs)
+    private ConfirmedChannel(RabbitMqConnectionContext context, IChannel channel)
         : base(context, channel, CancellationToken.None)
     {
-        (_context, _connection, _logs) = (context, context.Connection, logs);
+        (_context, _connection) = (context, context.Connection);
         channel.BasicAcksAsync += OnAck;
         channel.BasicNacksAsync += OnNack;
         channel.BasicReturnAsync += OnReturn;
@@ -59,25 +59,24 @@ internal sealed class ConfirmedChannel : RabbitMqChannelContext, ChannelContext,
     public static async Task<ConfirmedChannel> Open(IRabbitMqHostConfiguration host)
     {
         var settings = host.Settings;
-        var factory = settings.GetConnectionFactory();
-        var description = settings.ToDescription(factory);
         IConnection? connection = null;
         try
         {
+            var factory = settings.GetConnectionFactory();
             await settings.Refresh(factory).ConfigureAwait(false);
             connection = settings.EndpointResolver is { } resolver
                 ? await factory.CreateConnectionAsync(resolver, settings.ClientProvidedName).ConfigureAwait(false)
                 : await factory.CreateConnectionAsync([settings.Host], settings.ClientProvidedName).ConfigureAwait(false);
-            var context = new RabbitMqConnectionContext(connection, host, description, CancellationToken.None);
+            var context = new RabbitMqConnectionContext(connection, host, settings.ToDescription(factory), CancellationToken.None);
             context.GetOrAddPayload(() => settings);
             var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, false)).ConfigureAwait(false);
-            return new ConfirmedChannel(context, channel, host.SendLogContext);
+            return new ConfirmedChannel(context, channel);
         }
         catch (Exception exception)
         {
             if (connection is not null)
                 await Leave(connection).ConfigureAwait(false);
-            throw new ConnectionException($"RabbitMQ cannot be reached: {description}", exception);
+            throw new ConnectionException($"RabbitMQ cannot be reached: {settings.ToDescription()}", exception);
         }
     }
 
@@ -85,24 +84,38 @@ internal sealed class ConfirmedChannel : RabbitMqChannelContext, ChannelContext,
     /// Declares what an address needs by a channel that is given up afterwards: the broker closes one when it refuses, and this one
     /// would take the messages of all others with it.
     /// </summary>
-    /// <exception cref="OperationInterruptedException">The broker refuses it.</exception>
+    /// <exception cref="UndeclaredException">The broker does not do it.</exception>
     /// <exception cref="ConnectionException">There is no way to the broker.</exception>
     public async Task Declare(ConfigureRabbitMqTopologyFilter<SendSettings> needed)
     {
+        await _declaring.WaitAsync().ConfigureAwait(false);
         try
         {
             var channel = new RabbitMqChannelContext(_context, await _connection.CreateChannelAsync().ConfigureAwait(false), CancellationToken.None);
             await using (channel.ConfigureAwait(false))
                 await needed.Configure(channel).ConfigureAwait(false);
         }
-        catch (Exception exception) when (!IsRefusal(exception))
+        catch (OperationInterruptedException refusal) when (refusal.ShutdownReason is { Initiator: ShutdownInitiator.Peer, ReplyCode: Constants.AccessRefused or Constants.PreconditionFailed })
+        {
+            throw new UndeclaredException(refusal, mayPass: false);
+        }
+        catch (OperationInterruptedException refusal) when (refusal.ShutdownReason is { Initiator: ShutdownInitiator.Peer, ReplyCode: Constants.NotFound or Constants.ResourceLocked })
+        {
+            throw new UndeclaredException(refusal, mayPass: true);
+        }
+        catch (TimeoutException silence)
+        {
+            throw new UndeclaredException(silence, mayPass: true);
+        }
+        catch (Exception exception)
         {
             throw new ConnectionException("The way to the broker broke while something was declared.", exception);
         }
+        finally
+        {
+            _declaring.Release();
+        }
     }
-
-    private static bool IsRefusal(Exception exception)
-        => exception is OperationInterruptedException { ShutdownReason: { Initiator: ShutdownInitiator.Peer, ReplyCode: var code } } && Refusals.Contains(code);
 
     /// <summary>Hands a message over; the task ends with the broker's answer.</summary>
     Task ChannelContext.BasicPublishAsync(string exchange, string routingKey, bool mandatory, BasicProperties basicProperties, byte[] body, bool awaitAck)
@@ -125,7 +138,6 @@ internal sealed class ConfirmedChannel : RabbitMqChannelContext, ChannelContext,
     /// <summary>Passes answers on.</summary>
     void IThreadPoolWorkItem.Execute()
     {
-        LogContext.SetCurrentIfNull(_logs);                // once, and not for each of the sends that an answer starts
         while (true)
         {
             List<Publishing> answered;
@@ -162,14 +174,35 @@ internal sealed class ConfirmedChannel : RabbitMqChannelContext, ChannelContext,
                 _confirmations.Add(next!);
             }
 
+            if (Activity.Current != next!.Span)
+                Activity.Current = next.Span;
             try
             {
-                await Channel.BasicPublishAsync(next!.Exchange, next.RoutingKey, next.Mandatory, next.Properties, next.Body, CancellationToken).ConfigureAwait(false);
+                await Channel.BasicPublishAsync(next.Exchange, next.RoutingKey, next.Mandatory, next.Properties, next.Body, CancellationToken).ConfigureAwait(false);
             }
             catch (Exception exception)
             {
-                End(exception);                            // whether it was counted cannot be known
+                if (!Withdraw(next, exception))
+                    End(exception);
             }
+        }
+    }
+
+    /// <summary>
+    /// What cannot be written as a frame, a header that AMQP has no type for, say, is not on its way, and harms no other: the client throws
+    /// before it writes anything.
+    /// </summary>
+    private bool Withdraw(Publishing publishing, Exception exception)
+    {
+        lock (_gate)
+        {
+            if (_end is not null || !Channel.IsOpen || !_connection.IsOpen)
+                return false;
+            _confirmations.TakeBack();
+            publishing.Fault = new UnsendableException(exception);
+            _answered.Add(publishing);
+            PassOn();
+            return true;
         }
     }
 

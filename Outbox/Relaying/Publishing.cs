@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using RabbitMQ.Client;
 
 namespace Outbox.Relaying;
@@ -14,6 +15,9 @@ internal sealed class Publishing(string exchange, string routingKey, bool mandat
     public BasicProperties Properties => properties;
 
     public byte[] Body => body;
+
+    /// <summary>The span in which it was handed over: somebody else may publish it.</summary>
+    public Activity? Span { get; } = Activity.Current;
 
     /// <summary>Why it was not taken; <see langword="null"/> when it was.</summary>
     public Exception? Fault { get; set; }

@@ -58,7 +58,6 @@ internal sealed class RabbitMqRoute : BrokerRoute, ISendTransportProvider, IPubl
         {
             (opening, _opening) = (_opening, null);
             (left, _left) = (_left, new CancellationTokenSource());
-            _context.Reset();                              // what an endpoint needs is declared anew
         }
 
         await left.CancelAsync().ConfigureAwait(false);
@@ -71,39 +70,30 @@ internal sealed class RabbitMqRoute : BrokerRoute, ISendTransportProvider, IPubl
 
     Uri ISendTransportProvider.NormalizeAddress(Uri address) => _host.ConnectionContextSupervisor.NormalizeAddress(address);
 
-    async Task<ISendTransport> ISendTransportProvider.GetSendTransport(Uri address)
+    Task<ISendTransport> ISendTransportProvider.GetSendTransport(Uri address)
     {
         var endpoint = new RabbitMqEndpointAddress(_host.HostAddress, address);
         var settings = _topology.Send.GetSendSettings(endpoint);
-        var needed = settings.GetBrokerTopology();
-        if (!BrokerLink.IsNowhere(address))
-            await Declare(settings, needed).ConfigureAwait(false);
-        return Transport(settings, needed, settings.ExchangeName, endpoint);
+        return Transport(settings, settings.GetBrokerTopology(), settings.ExchangeName, endpoint);
     }
 
-    async Task<ISendTransport> IPublishTransportProvider.GetPublishTransport<T>(Uri? publishAddress)
+    Task<ISendTransport> IPublishTransportProvider.GetPublishTransport<T>(Uri? publishAddress)
     {
         var type = ((IRabbitMqPublishTopology)_topology.Publish).GetMessageTopology<T>();
-        var (settings, needed) = (type.GetSendSettings(_host.HostAddress), type.GetBrokerTopology());
-        await Declare(settings, needed).ConfigureAwait(false);
-        return Transport(settings, needed, type.Exchange.ExchangeName, settings.GetSendAddress(_host.HostAddress));
+        var settings = type.GetSendSettings(_host.HostAddress);
+        return Transport(settings, type.GetBrokerTopology(), type.Exchange.ExchangeName, settings.GetSendAddress(_host.HostAddress));
     }
 
-    private ChannelTransport Transport(SendSettings settings, BrokerTopology needed, string exchange, RabbitMqEndpointAddress address)
+    private Task<ISendTransport> Transport(SendSettings settings, BrokerTopology needed, string exchange, RabbitMqEndpointAddress address)
     {
+        // Declared by a channel of its own; by the channel of all messages nothing is left to declare.
+        var nothing = new ConfigureRabbitMqTopologyFilter<SendSettings>(settings, new ReceiveEndpointBrokerTopologyBuilder().BuildBrokerTopology());
         var delayed = address.GetDelaySettings();
         delayed.BindToExchange(exchange);
         var context = new RabbitMqSendTransportContext(
-            _host, _context, _none, new ConfigureRabbitMqTopologyFilter<SendSettings>(settings, needed), exchange,
+            _host, _context, _none, nothing, exchange,
             Pipe.ToPipe(new ConfigureRabbitMqTopologyFilter<DelaySettings>(delayed, delayed.GetBrokerTopology())), delayed.ExchangeName);
-        return new ChannelTransport(context, Channel);
-    }
-
-    /// <summary>Before anything is sent there.</summary>
-    private async Task Declare(SendSettings settings, BrokerTopology needed)
-    {
-        var channel = await Channel().ConfigureAwait(false);
-        await channel.Declare(new ConfigureRabbitMqTopologyFilter<SendSettings>(settings, needed)).ConfigureAwait(false);
+        return Task.FromResult<ISendTransport>(new ChannelTransport(context, new ConfigureRabbitMqTopologyFilter<SendSettings>(settings, needed), Channel));
     }
 
     /// <summary>The channel that is open, or a new one.</summary>
@@ -113,15 +103,17 @@ internal sealed class RabbitMqRoute : BrokerRoute, ISendTransportProvider, IPubl
         {
             if (_opening is { IsCompletedSuccessfully: true } opened && !opened.Result.HasEnded())
                 return new(opened.Result);
+
+            // Whoever waits is not kept by what is left behind; that is closed once it is there, since a connecting that is cancelled stays open.
+            var left = _left.Token;
             if (_opening is null or { IsCompleted: true })
             {
                 if (_opening is { } ended)
                     _ = Close(ended);
-                _opening = ConfirmedChannel.Open(_host);
+                _opening = Task.Run(() => ConfirmedChannel.Open(_host), CancellationToken.None);
             }
 
-            // Whoever waits is not kept by what is left behind; that is closed once it is there, since a connecting that is cancelled stays open.
-            return new(_opening.WaitAsync(_left.Token));
+            return new(_opening.WaitAsync(left));
         }
     }
 

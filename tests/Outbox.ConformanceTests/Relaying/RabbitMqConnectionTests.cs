@@ -228,24 +228,49 @@ public sealed class RabbitMqConnectionTests : RabbitMqShop
         (await Received.WaitForCount(2)).Select(m => m.Number).ShouldBe([1, 2]);
     }
 
-    // An endpoint that cannot be got because the broker is away must not be taken for one that the broker refuses.
+    // What cannot be declared because the broker is away must not be taken for something that the broker refuses.
     [SkippableFact]
-    public async Task A_broker_that_is_away_when_an_endpoint_is_wanted_is_told_from_a_refusal()
+    public async Task A_broker_that_is_away_is_told_from_a_refusal()
     {
         await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
         await using var database = await TestDatabase.PostgresAsync();
         await using var proxy = TcpProxy.To(broker.Address.Host, broker.Address.Port);
         await using var producer = await Start(database, Through(proxy, broker.Address), Quick, start: false);
         using var route = RouteOf(producer);
+        var endpoint = await route.To(Orders);
 
         proxy.Cut();
-        (await Should.ThrowAsync<ConnectionException>(route.To(Orders))).Message.ShouldContain($":{proxy.Port}");
+        (await Should.ThrowAsync<ConnectionException>(endpoint.Send(new OrderPlaced(1)))).Message.ShouldContain($":{proxy.Port}");
         proxy.Restore();
-        await route.To(Orders);
+        await endpoint.Send(new OrderPlaced(2));
         EndUntold(await ConnectionOf(route));
         proxy.Cut();
 
-        await Should.ThrowAsync<ConnectionException>(route.To(new Uri("queue:others")));
+        await Should.ThrowAsync<ConnectionException>((await route.To(new Uri("queue:others"))).Send(new OrderPlaced(3)));
+    }
+
+    // A broker that was set up anew while the relay had nothing to send.
+    [SkippableFact]
+    public async Task What_an_endpoint_needs_is_declared_anew_by_the_next_connection()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await using var producer = await Start(database, broker.Address, Quick, start: false);
+        using var route = RouteOf(producer);
+        var endpoint = await route.To(Orders);
+        await endpoint.Send(new OrderPlaced(1));
+        await using (var connection = await broker.ConnectAsync())
+        await using (var channel = await connection.CreateChannelAsync())
+        {
+            await channel.QueueDeleteAsync("orders");
+            await channel.ExchangeDeleteAsync("orders");
+        }
+
+        EndUntold(await ConnectionOf(route));
+        await endpoint.Send(new OrderPlaced(2)).WaitAsync(Eventually.Limit);
+
+        await using var consumer = await StartConsumer(broker.Address);
+        (await Received.WaitForCount(1)).ShouldHaveSingleItem().Number.ShouldBe(2);
     }
 
     // As after a stall of the network: the broker answers when nobody waits for it any more.
@@ -259,10 +284,10 @@ public sealed class RabbitMqConnectionTests : RabbitMqShop
         using var route = RouteOf(producer);
 
         proxy.Stall(TcpDirection.ToClient);
-        var connecting = route.To(Orders);
+        var sending = (await route.To(Orders)).Send(new OrderPlaced(1));
         await Eventually.Is(() => proxy.Connections == 1);
         await route.Abandon();
-        await Should.ThrowAsync<Exception>(connecting);
+        await Should.ThrowAsync<Exception>(sending);
         proxy.Resume();
 
         await Eventually.Is(() => proxy.Connections == 0);

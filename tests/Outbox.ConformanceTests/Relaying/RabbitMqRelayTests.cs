@@ -54,6 +54,71 @@ public sealed class RabbitMqRelayTests : RabbitMqShop
         Logs.Of(BrokerLost).ShouldBeEmpty();
     }
 
+    // The name of a header has 255 bytes at most.
+    [SkippableFact]
+    public async Task A_message_that_cannot_be_written_as_a_frame_harms_no_other_and_is_dead_in_the_end()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await using var consumer = await StartConsumer(broker.Address);
+        await using var producer = await Start(
+            database, broker.Address,
+            o =>
+            {
+                Quick(o);
+                o.Options.MaxAttempts = 3;
+            },
+            start: false);
+        await producer.InScope(async (db, outbox) =>
+        {
+            await outbox.Publish(new OrderPlaced(0), context => context.Headers.Set(new string('x', 300), "too long"));
+            await db.SaveChangesAsync();
+        });
+        await PublishMany(producer, first: 1, count: 200);
+
+        await producer.StartAsync();
+
+        await Eventually.Is(async () => await producer.Rows() is [{ State: OutboxMessageState.Dead, Attempts: 3 }]);
+        (await Received.WaitForCount(200)).Select(m => m.Number).ShouldBe(Enumerable.Range(1, 200), ignoreOrder: true);
+        Logs.Of(Interrupted).ShouldBeEmpty();
+    }
+
+    // Another connection has the queue for itself; so too when the node of a queue is down, which the broker answers by "not found".
+    [SkippableFact]
+    public async Task A_queue_that_cannot_be_had_for_now_makes_nothing_dead_and_harms_no_other()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await using var consumer = await StartConsumer(broker.Address);
+        var holder = await broker.ConnectAsync();
+        await using (var channel = await holder.CreateChannelAsync())
+            await channel.QueueDeclareAsync("packing", durable: true, exclusive: true, autoDelete: false);
+        await using var producer = await Start(
+            database, broker.Address,
+            o =>
+            {
+                Quick(o);
+                o.PartitionBy<PackOrder>(m => -m.Number);
+                (o.Options.MaxAttempts, o.Options.MessageDeliveryTimeout) = (1, TimeSpan.FromMilliseconds(500));
+            },
+            start: false);
+        await producer.InScope(async (db, outbox) =>
+        {
+            await outbox.Send(new Uri("queue:packing"), new PackOrder(1));
+            await db.SaveChangesAsync();
+        });
+        await PublishMany(producer, first: 1, count: 200);
+
+        await producer.StartAsync();
+        await Received.WaitForCount(200);
+        await Eventually.Is(() => Logs.Of(NotSent).Any());
+        (await producer.Rows()).ShouldHaveSingleItem().ShouldSatisfyAllConditions(row => row.State.ShouldBe(OutboxMessageState.Pending), row => row.Attempts.ShouldBe(0));
+        Logs.Of(Interrupted).ShouldBeEmpty();
+        await holder.DisposeAsync();
+
+        await Eventually.Is(async () => (await producer.Rows()).Count == 0);
+    }
+
     // The relay sends by a transport of its own, and nobody who looks on may notice.
     [SkippableFact]
     public async Task Filters_observers_and_spans_of_the_bus_see_what_is_relayed()

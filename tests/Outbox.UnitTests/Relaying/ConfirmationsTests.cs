@@ -59,8 +59,9 @@ public class ConfirmationsTests
         published.Select(p => p.Fault).ShouldBe([null, returned, null]);
     }
 
+    // The older one was never answered: it has been given up, and this is the next attempt at it.
     [Fact]
-    public void Messages_with_the_same_id_are_returned_one_after_the_other_and_only_where_they_were_sent()
+    public void Of_messages_with_the_same_id_the_youngest_is_returned_first_and_only_where_it_was_sent()
     {
         var alike = Publish("a", "a");
         var elsewhere = PublishTo("other", "a");
@@ -69,8 +70,33 @@ public class ConfirmationsTests
         foreach (var _ in Enumerable.Range(0, 3))
             _confirmations.Returned("a", "exchange", "", new InvalidOperationException(), _answered);
 
-        _answered.ShouldBe([.. alike, last]);
+        _answered.ShouldBe([last, alike[1], alike[0]]);
         elsewhere.Fault.ShouldBeNull();
+    }
+
+    [Fact]
+    public void Only_what_must_be_routed_is_returned()
+    {
+        var published = PublishTo("exchange", "a", mandatory: false);
+
+        _confirmations.Returned("a", "exchange", "", new InvalidOperationException(), _answered);
+        _confirmations.Answered(1, multiple: false, null, _answered);
+
+        _answered.ShouldBe([published]);
+        published.Fault.ShouldBeNull();
+    }
+
+    [Fact]
+    public void What_is_taken_back_leaves_its_number_to_the_next()
+    {
+        var first = Publish("a");
+        Publish("b");
+
+        _confirmations.TakeBack();
+        var third = Publish("c");
+        _confirmations.Answered(2, multiple: true, null, _answered);
+
+        _answered.ShouldBe([.. first, .. third]);
     }
 
     [Fact]
@@ -100,9 +126,9 @@ public class ConfirmationsTests
 
     private Publishing[] Publish(params string[] ids) => [.. ids.Select(id => PublishTo("exchange", id))];
 
-    private Publishing PublishTo(string exchange, string id)
+    private Publishing PublishTo(string exchange, string id, bool mandatory = true)
     {
-        var publishing = new Publishing(exchange, "", mandatory: true, new BasicProperties { MessageId = id }, []);
+        var publishing = new Publishing(exchange, "", mandatory, new BasicProperties { MessageId = id }, []);
         _confirmations.Add(publishing);
         return publishing;
     }

@@ -33,7 +33,8 @@ public sealed class RotationTests : IAsyncLifetime
         await Notifier.InScope(async services =>
         {
             var calling = ActivatorUtilities.CreateInstance<Calling>(services, clock);
-            await ActivatorUtilities.CreateInstance<Attempting>(services, calling, clock).Run(new WakeDelivery(id, 1), CancellationToken.None);
+            var rows = ActivatorUtilities.CreateInstance<DeliveryRows>(services, clock);
+            await ActivatorUtilities.CreateInstance<Attempting>(services, rows, calling, clock).Run(new WakeDelivery(id, 1), CancellationToken.None);
             return true;
         });
 
