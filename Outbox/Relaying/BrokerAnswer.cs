@@ -3,8 +3,8 @@ using MassTransit;
 namespace Outbox.Relaying;
 
 /// <summary>
-/// What an exception of the transport says about the message. A bus may have any transport, so its exceptions are known by
-/// their names.
+/// What an exception of the transport says about the message. Those of the drivers are known by their names: a bus may have any
+/// transport, and any version of its driver.
 /// </summary>
 internal static class BrokerAnswer
 {

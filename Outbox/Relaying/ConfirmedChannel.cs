@@ -206,22 +206,16 @@ internal sealed class ConfirmedChannel : RabbitMqChannelContext, ChannelContext,
         }
     }
 
-    private Task OnAck(object sender, BasicAckEventArgs answer)
-    {
-        lock (_gate)
-        {
-            _confirmations.Answered(answer.DeliveryTag, answer.Multiple, null, _answered);
-            PassOn();
-        }
-
-        return Task.CompletedTask;
-    }
+    private Task OnAck(object sender, BasicAckEventArgs answer) => OnAnswer(answer.DeliveryTag, answer.Multiple, null);
 
     private Task OnNack(object sender, BasicNackEventArgs answer)
+        => OnAnswer(answer.DeliveryTag, answer.Multiple, new PublishException(answer.DeliveryTag, isReturn: false));
+
+    private Task OnAnswer(ulong number, bool multiple, Exception? fault)
     {
         lock (_gate)
         {
-            _confirmations.Answered(answer.DeliveryTag, answer.Multiple, new PublishException(answer.DeliveryTag, isReturn: false), _answered);
+            _confirmations.Answered(number, multiple, fault, _answered);
             PassOn();
         }
 

@@ -45,7 +45,7 @@ internal sealed class Sender(BrokerRoute route, TimeProvider time)
         if (!Interlocked.Exchange(ref _isUsed, false))
             return;
         await route.Abandon().ConfigureAwait(false);
-        _known.Forget();                                   // last: until then an endpoint of what is abandoned may be found
+        _known.Forget();                                   // last: until then what is found may be of what is abandoned
     }
 
     private ValueTask<ISendEndpoint> EndpointOf(Delivery delivery)
