@@ -54,6 +54,37 @@ public sealed class RabbitMqRelayTests : RabbitMqShop
         Logs.Of(BrokerLost).ShouldBeEmpty();
     }
 
+    // A queue that is full and says so.
+    [SkippableFact]
+    public async Task A_message_that_the_broker_does_not_take_is_a_failed_attempt_and_dead_in_the_end()
+    {
+        await using var broker = await (await Require.RabbitMqAsync()).CreateVirtualHostAsync();
+        await using var database = await TestDatabase.PostgresAsync();
+        await using (var connection = await broker.ConnectAsync())
+        await using (var channel = await connection.CreateChannelAsync())
+        {
+            await channel.ExchangeDeclareAsync("Outbox.ConformanceTests:OrderPlaced", ExchangeType.Fanout, durable: true);
+            await channel.QueueDeclareAsync(
+                "full", durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?>(StringComparer.Ordinal) { ["x-max-length"] = 1, ["x-overflow"] = "reject-publish" });
+            await channel.QueueBindAsync("full", "Outbox.ConformanceTests:OrderPlaced", "");
+        }
+
+        await using var producer = await Start(
+            database, broker.Address,
+            o =>
+            {
+                Quick(o);
+                o.Options.MaxAttempts = 2;
+            });
+        await Publish(producer, 1, "ann");
+        await Eventually.Is(async () => (await producer.Rows()).Count == 0);
+
+        await PublishMany(producer, first: 2, count: 2);
+
+        await Eventually.Is(async () => await producer.Rows() is [{ State: OutboxMessageState.Dead, Attempts: 2 }, { State: OutboxMessageState.Dead, Attempts: 2 }]);
+        Logs.Of(Interrupted).ShouldBeEmpty();
+    }
+
     // The name of a header has 255 bytes at most.
     [SkippableFact]
     public async Task A_message_that_cannot_be_written_as_a_frame_harms_no_other_and_is_dead_in_the_end()
