@@ -33,6 +33,10 @@ take_down() {
     mkdir -p "$logs"
     docker compose ps --all >"$logs/containers.txt" 2>&1
     docker compose logs --no-color --timestamps >"$logs/containers.log" 2>&1
+    for service in users-api points-worker notifications-worker; do
+      say "--- $service, its last warnings"
+      docker compose logs --no-color --no-log-prefix "$service" 2>&1 | grep -A 1 -E '^(warn|fail|crit): ' | tail -n 12 | cut -c 1-300
+    done
     say "FAILED; what the containers printed: $logs/containers.log"
   fi
   said=$(docker compose down --volumes --remove-orphans --timeout 20 2>&1)

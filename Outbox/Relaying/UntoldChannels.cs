@@ -10,13 +10,21 @@ using RabbitMQ.Client;
 
 namespace Outbox.Relaying;
 
-/// <summary>Has a receive endpoint leave its channel when the connection has ended and the channel was not told.</summary>
+/// <summary>Has a receive endpoint leave its channel when that has ended, or its connection has, and the endpoint was not told.</summary>
 /// <remarks>
 /// RabbitMQ.Client 7.1.2 tells the channels of a connection one after the other that it has ended. One of them that MassTransit disposes of
 /// at that moment, as it does when the machine is busy, ends the telling, and the endpoints of the others would wait for messages for ever.
+/// A channel that was told passes it on to its consumer; but MassTransit's waits without end for the broker's answer to its beginning,
+/// which is dropped when the channel ends just then.
 /// </remarks>
 internal sealed class UntoldChannels(ILogger<DeadConnectionWatch> logger) : IFilter<ChannelContext>
 {
+    /// <summary>At so many looks in a row a channel that is open is found untold before it is left.</summary>
+    public const int UntoldLooks = 2;
+
+    /// <summary>The same for one that is closed: a minute, in which the endpoint ends what it consumes.</summary>
+    public const int ClosedLooks = 12;
+
     private readonly ConcurrentDictionary<Use, object> _uses = [];
     private readonly ConditionalWeakTable<IReceiveEndpointConfigurator, object> _watched = [];
 
@@ -36,7 +44,7 @@ internal sealed class UntoldChannels(ILogger<DeadConnectionWatch> logger) : IFil
             // Lasts for as long as the endpoint receives.
             var receiving = next.Send(context);
             if (await Task.WhenAny(receiving, use.Left).ConfigureAwait(false) != receiving)
-                throw new ConnectionException("The connection has ended, and the channel was not told.");
+                throw new ConnectionException("The connection or the channel has ended, and the endpoint was not told.");
             await receiving.ConfigureAwait(false);
         }
         finally
@@ -45,15 +53,14 @@ internal sealed class UntoldChannels(ILogger<DeadConnectionWatch> logger) : IFil
         }
     }
 
-    /// <summary>Looks at every channel. One that is found untold twice is left.</summary>
+    /// <summary>Looks at every channel. One that is found ended again and again, with its endpoint still there, is left.</summary>
     public void Look()
     {
         foreach (var use in _uses.Keys)
         {
-            var again = use.WasUntold;
-            use.WasUntold = !use.Connection.IsOpen && use.Channel.IsOpen;
-            if (again && use.WasUntold && use.Leave())
-                logger.UntoldChannel(use.Description, use.Connection.CloseReason?.ReplyText);
+            use.Ended = use.Connection.IsOpen && use.Channel.IsOpen ? 0 : use.Ended + 1;
+            if (use.Ended >= (use.Channel.IsOpen ? UntoldLooks : ClosedLooks) && use.Leave())
+                logger.UntoldChannel(use.Description, (use.Connection.CloseReason ?? use.Channel.CloseReason)?.ReplyText);
         }
     }
 
@@ -70,8 +77,8 @@ internal sealed class UntoldChannels(ILogger<DeadConnectionWatch> logger) : IFil
 
         public string Description => context.ConnectionContext.Description;
 
-        /// <summary>Whether the last look found it untold.</summary>
-        public bool WasUntold { get; set; }
+        /// <summary>How many looks in a row have found it ended.</summary>
+        public int Ended { get; set; }
 
         public Task Left => _left.Task;
 
