@@ -17,8 +17,8 @@ public sealed class OutboxOptions
     /// <summary>How long a database command of the relay may take. Default 30 s.</summary>
     public TimeSpan QueryTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>The most messages that are on their way to the broker at a time. Default 2,000.</summary>
-    public int MessageDeliveryLimit { get; set; } = 2000;
+    /// <summary>The most messages that are on their way to the broker at a time. Default 1,000.</summary>
+    public int MessageDeliveryLimit { get; set; } = 1000;
 
     /// <summary>How long the broker may take to confirm a message; afterwards it is sent again. Default 30 s.</summary>
     public TimeSpan MessageDeliveryTimeout { get; set; } = TimeSpan.FromSeconds(30);

@@ -8,7 +8,7 @@ namespace Benchmarks;
 /// </summary>
 internal static class RelayDrain
 {
-    private const int Window = 2000;
+    private const int Window = 1000;
     private const int Keys = 256;
     private const int Megabyte = 1024 * 1024;
 
