@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Threading.Channels;
 using Microsoft.EntityFrameworkCore;
+using Outbox.Databases;
 
 namespace Outbox;
 
@@ -19,6 +20,9 @@ internal abstract class OutboxRegistration(Type dbContextType, OutboxOptions opt
 
     /// <summary>The partitions that this process relays now; replaced as a whole, never changed in place.</summary>
     public IReadOnlyList<int> OwnedPartitions { get; set; } = [];
+
+    /// <summary>Completed once the database was asked: whether a row that is inserted is inserted, or fails (<see cref="InsertTriggers{TDbContext}"/>).</summary>
+    public TaskCompletionSource<bool> KeepsInserts { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>
     /// Completed by the relay once everything that was kept has been sent again after the start; completed from the

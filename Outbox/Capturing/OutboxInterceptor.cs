@@ -129,7 +129,8 @@ internal sealed class OutboxInterceptor(IEnumerable<OutboxRegistration> registra
             ? _groups.GetValue(transaction.GetDbTransaction(), _ => Group.New(registration))
             : Group.New(registration);
 
-    private OutboxRegistration? RegistrationOf(DbContext context)
+    /// <summary>The outbox of a DbContext.</summary>
+    public OutboxRegistration? RegistrationOf(DbContext context)
         => Array.Find(_registrations, r => r.DbContextType.IsInstanceOfType(context));
 
     /// <summary>The rows of a DbContext that are in this state.</summary>

@@ -1,3 +1,4 @@
+using MassTransit;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Infrastructure;
 using Outbox.Preparing;
@@ -14,6 +15,6 @@ internal sealed class OutboxOptionsConfiguration<TContext>(OutboxInterceptor int
     public void Configure(IServiceProvider serviceProvider, DbContextOptionsBuilder optionsBuilder)
     {
         if (interceptor.Serves(typeof(TContext)))
-            optionsBuilder.AddInterceptors(interceptor, decisions);
+            optionsBuilder.UseOutbox(interceptor, decisions);
     }
 }

@@ -49,6 +49,13 @@ internal sealed class PostgresDialect(OutboxTables tables) : SqlDialect(tables)
     public override bool IsContention(DbException exception)
         => exception.SqlState is "40001" or "40P01" or "55P03" || exception.InnerException is TimeoutException;
 
+    // tgtype: 1 for each row, 2 before, 4 insert, 64 instead of.
+    public override string DropsInserts => """
+        SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgtype & 5 = 5 AND tgtype & 66 <> 0)
+          OR EXISTS (SELECT FROM pg_catalog.pg_rewrite WHERE ev_type = '3')
+          OR EXISTS (SELECT FROM pg_catalog.pg_foreign_table) AS "Value"
+        """;
+
     protected override string RowAddress => "ctid";
 
     public override string SkipLocked => " FOR UPDATE SKIP LOCKED";

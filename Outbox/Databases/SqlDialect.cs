@@ -181,6 +181,12 @@ internal abstract class SqlDialect(OutboxTables tables)
         }
     }
 
+    /// <summary>
+    /// Asks, as <c>Value</c>, whether a row that is inserted may be left out without an error: by a trigger, a rule, or a table of another database.
+    /// <see langword="null"/> where statements that are sent together are no transaction of their own, so that nobody needs to know.
+    /// </summary>
+    public virtual string? DropsInserts => null;
+
     /// <summary>Whether the commit of a transaction in which a statement has failed is answered as if it were one, by a silent rollback.</summary>
     public virtual bool CommitHidesFailure => false;
 

@@ -100,6 +100,7 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
         services.AddSingleton<IDeadMessages<TDbContext>, DeadMessages<TDbContext>>();
         services.AddSingleton<IOutboxStatistics<TDbContext>, OutboxStatisticsQuery<TDbContext>>();
         services.AddHostedService<OutboxStartUp<TDbContext>>();
+        services.AddHostedService<InsertTriggers<TDbContext>>();
         services.AddHostedService<OutboxMetrics<TDbContext>>();
         RegisterWatch();
         services.AddSingleton<IHalfMessages<TDbContext>, HalfMessages<TDbContext>>();

@@ -1,6 +1,8 @@
 using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.EntityFrameworkCore.Infrastructure;
 using Outbox.Capturing;
+using Outbox.Databases;
 using Outbox.Preparing;
 using Outbox.Registering;
 
@@ -28,7 +30,13 @@ public static class OutboxRegistrationExtensions
     /// <param name="optionsBuilder">The options.</param>
     /// <param name="serviceProvider">The application's services.</param>
     public static DbContextOptionsBuilder UseOutbox(this DbContextOptionsBuilder optionsBuilder, IServiceProvider serviceProvider)
-        => optionsBuilder.AddInterceptors(serviceProvider.GetRequiredService<OutboxInterceptor>(), serviceProvider.GetRequiredService<DecisionInterceptor>());
+        => optionsBuilder.UseOutbox(serviceProvider.GetRequiredService<OutboxInterceptor>(), serviceProvider.GetRequiredService<DecisionInterceptor>());
+
+    internal static DbContextOptionsBuilder UseOutbox(this DbContextOptionsBuilder optionsBuilder, OutboxInterceptor interceptor, DecisionInterceptor decisions)
+    {
+        ((IDbContextOptionsBuilderInfrastructure)optionsBuilder).AddOrUpdateExtension(new FewerRoundTrips(interceptor));
+        return optionsBuilder.AddInterceptors(interceptor, decisions);
+    }
 
     /// <summary>Chooses the partition key of this message: messages of one key keep their order.</summary>
     /// <param name="context">The message being published or sent.</param>

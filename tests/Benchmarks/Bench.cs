@@ -22,7 +22,7 @@ internal sealed class Bench : IAsyncDisposable
     public static async Task<Bench> StartAsync()
         => new(await PostgresServer.StartNewAsync(), await RabbitMqServer.StartNewAsync());
 
-    public Task<string> NewDatabaseAsync() => _postgres.CreateDatabaseAsync();
+    public async Task<string> NewDatabaseAsync() => $"{await _postgres.CreateDatabaseAsync()};Max Auto Prepare=50";
 
     public Task<ServersTime> ServersTimeAsync() => ServersTime.OfAsync(_postgres.ConnectionString);
 

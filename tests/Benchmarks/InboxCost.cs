@@ -19,6 +19,7 @@ internal static class InboxCost
     private enum Form
     {
         Plain,
+        InTransaction,
         Inbox,
         LeftToInbox,
         Batch,
@@ -44,12 +45,17 @@ internal static class InboxCost
             }
         }
 
-        report.Ratio("Inbox: consuming with one insert", rates[Form.Inbox], rates[Form.Plain], "msg/s", atLeast: 0.75, books: books);
-        report.Ratio("Inbox: the same, and the save left to the inbox", rates[Form.LeftToInbox], rates[Form.Plain], "msg/s", atLeast: 0.75, books: books);
+        // The insert is a transaction by itself, without a BEGIN and a COMMIT; or a part of one, as it is with the inbox.
+        foreach (var (reference, name) in new[] { (Form.InTransaction, "a transaction with the insert"), (Form.Plain, "the insert alone") })
+        {
+            report.Ratio($"Inbox: consuming with one insert, beside {name}", rates[Form.Inbox], rates[reference], "msg/s", atLeast: 0.75, books: books);
+            report.Ratio($"Inbox: the same, and the save left to the inbox, beside {name}", rates[Form.LeftToInbox], rates[reference], "msg/s", atLeast: 0.75, books: books);
+        }
+
         report.Ratio($"Inbox: batches of {BatchSize} beside single messages", rates[Form.Batch], rates[Form.Inbox], "msg/s", atLeast: 3, books: books);
         foreach (var form in forms)
         {
-            var name = form switch { Form.Plain => "one insert alone", Form.Inbox => "with the inbox", Form.LeftToInbox => "with the inbox, which saves", _ => $"with the inbox, batches of {BatchSize}" };
+            var name = form switch { Form.Plain => "one insert alone", Form.InTransaction => "one insert in a transaction", Form.Inbox => "with the inbox", Form.LeftToInbox => "with the inbox, which saves", _ => $"with the inbox, batches of {BatchSize}" };
             report.Value($"Inbox: commands a message, {name}", used[form].Commands, "");
             report.Value($"Inbox: commits a message, {name} (with the pool's resets)", used[form].Commits, "");
         }
@@ -67,13 +73,15 @@ internal static class InboxCost
                     x.AddConsumer<InsertItems>(c => c.Options<BatchOptions>(o => o.SetMessageLimit(BatchSize).SetTimeLimit(ms: 200).SetConcurrencyLimit(4)));
                 else if (form == Form.LeftToInbox)
                     x.AddConsumer<AddItem>();
+                else if (form == Form.InTransaction)
+                    x.AddConsumer<InsertItemInTransaction>();
                 else
                     x.AddConsumer<InsertItem>();
             },
             (cfg, context) => cfg.ReceiveEndpoint(Queue, e =>
             {
                 e.PrefetchCount = (ushort)(form == Form.Batch ? 6 * BatchSize : 64);
-                if (form != Form.Plain)
+                if (form is not (Form.Plain or Form.InTransaction))
                     e.UseEntityFrameworkOutbox<BenchDb>(context);
                 e.ConfigureConsumers(context);
             }));
@@ -137,6 +145,18 @@ internal static class InboxCost
             db.Items.Add(new Item { Id = context.Message.Id, Name = context.Message.Text });
             await db.SaveChangesAsync(context.CancellationToken);
             Done(1);
+        }
+    }
+
+    internal sealed class InsertItemInTransaction(BenchDb db) : IConsumer<ItemAdded>
+    {
+        public async Task Consume(ConsumeContext<ItemAdded> context)
+        {
+            await using var transaction = await db.Database.BeginTransactionAsync(context.CancellationToken);
+            db.Items.Add(new Item { Id = context.Message.Id, Name = context.Message.Text });
+            await db.SaveChangesAsync(context.CancellationToken);
+            await transaction.CommitAsync(context.CancellationToken);
+            InsertItem.Done(1);
         }
     }
 

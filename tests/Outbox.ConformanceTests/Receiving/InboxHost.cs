@@ -69,6 +69,9 @@ internal sealed class InboxHost : IAsyncDisposable
         }
 
         await host.StartAsync();
+
+        // Not among the statements that a test counts.
+        await host.Services.GetRequiredService<OutboxRegistration<LedgerDb>>().KeepsInserts.Task.WaitAsync(Eventually.Limit);
         return new InboxHost(host);
     }
 

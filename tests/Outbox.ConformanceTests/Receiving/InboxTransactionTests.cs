@@ -52,6 +52,37 @@ public abstract class InboxTransactionTests(Func<Task<TestDatabase>> create) : I
     }
 
     [SkippableFact]
+    public async Task A_failed_save_that_the_consumer_catches_undoes_that_save_and_no_other()
+    {
+        await using var host = await Start(async (context, db) =>
+        {
+            foreach (var text in (string[])["one", "two"])
+            {
+                db.Entries.Add(new Entry { Text = text });
+                await db.SaveChangesAsync();
+            }
+
+            var taken = await db.Entries.Select(e => e.Id).FirstAsync();
+            foreach (var attempt in (string[])["third", "fourth"])
+            {
+                db.ChangeTracker.Clear();
+                db.Entries.AddRange(new Entry { Text = attempt }, new Entry { Id = taken, Text = "refused" });
+                await Should.ThrowAsync<DbUpdateException>(() => db.SaveChangesAsync());
+            }
+
+            db.ChangeTracker.Clear();
+            db.Entries.Add(new Entry { Text = "five" });
+            await db.SaveChangesAsync();
+        });
+
+        await host.Deliver(NewId.NextGuid(), new Credit("x"));
+        await host.Reported.Received.WaitForCount(1);
+
+        host.Reported.Faulted.Values.ShouldBeEmpty();
+        (await host.Entries()).ShouldBe(["one", "two", "five"]);
+    }
+
+    [SkippableFact]
     public async Task A_duplicate_costs_a_transaction_and_one_statement()
     {
         var watched = new Watched();

@@ -23,6 +23,7 @@ public abstract class SqlTextSuite
         var different = Statements(new MessageStatements(dialect)).Concat(Statements(new LeaseStatements(dialect))).Concat(Statements(new InboxStatements(dialect)))
             .Concat(Statements(new HalfStatements(dialect)))
             .Append((Name: "SqlDialect.Statistics", Sql: dialect.Statistics))
+            .Concat(dialect.DropsInserts is { } question ? [(Name: "SqlDialect.DropsInserts", Sql: question)] : [])
             .Where(s => !IsApproved(database.Name, s.Name, s.Sql)).Select(s => s.Name).ToList();
 
         different.ShouldBeEmpty();
