@@ -5,13 +5,20 @@ namespace Outbox.Relaying;
 /// <summary>Brings ready rows into the window: what is due enters, then every partition is read from its position.</summary>
 internal sealed class Reading(MessageWindow window, MessageTable table, OutboxOptions options, TimeProvider time)
 {
-    // While a backlog is read, walking over what was just sent is left to a few reads a second.
-    private static readonly TimeSpan LookBackPeriod = TimeSpan.FromMilliseconds(250);
+    // What a look takes is taken from the sending of a backlog; with nothing to send, what it may find comes first.
+    private const int RarityInBacklog = 20;
+    private const int RarityAtRest = 4;
 
     private readonly Dictionary<int, PartitionPosition> _positions = [];
-    private readonly FullLook _fullLook = new();
+
+    // Finds a row that committed later than the look back. Not as rarely as it took long, where that was a pause of the whole process: a row
+    // waits for the next one.
+    private readonly DearLook _fullLook = new(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30));
+
+    // While a backlog is read, walking over what was just sent is left to a few reads a second; and to fewer where an old transaction keeps
+    // the database from forgetting the deleted rows.
+    private readonly DearLook _lookBack = new(TimeSpan.FromMilliseconds(250), options.LookBack);
     private IReadOnlyList<int> _followed = [];
-    private TimeSpan _lookBackAt;
     private int _rotation;
 
     /// <summary>When the next row enters, as of the last read.</summary>
@@ -62,7 +69,7 @@ internal sealed class Reading(MessageWindow window, MessageTable table, OutboxOp
             GoBack(message.Partition, message.SequenceNumber);
 
         var now = time.GetElapsedTime(0);
-        var looksAtAll = _fullLook.IsDue(now);
+        var looksAtAll = _fullLook.IsDue(now, HasMore ? RarityInBacklog : RarityAtRest);
         if (looksAtAll)
         {
             foreach (var position in _positions.Values)
@@ -72,7 +79,7 @@ internal sealed class Reading(MessageWindow window, MessageTable table, OutboxOp
         var rows = await ReadFrom(now, cancellationToken).ConfigureAwait(false);
         if (looksAtAll)
         {
-            _fullLook.Took(time.GetElapsedTime(0) - now, time.GetElapsedTime(0));
+            _fullLook.Took(now, time.GetElapsedTime(0));
             await PassHeldRows(now, cancellationToken).ConfigureAwait(false);
         }
 
@@ -89,14 +96,14 @@ internal sealed class Reading(MessageWindow window, MessageTable table, OutboxOp
 
     private async Task<int> ReadFrom(TimeSpan now, CancellationToken cancellationToken)
     {
-        var onward = now < _lookBackAt;
-        if (!onward)
-            _lookBackAt = now + LookBackPeriod;
+        var onward = !_lookBack.IsDue(now, RarityInBacklog);
         var reads = Shares.Of(options.QueryMessageLimit, [.. _positions.Select(p => (p.Key, p.Value.HasMore))], _rotation++)
             .Select(s => new PartitionRead(s.Partition, _positions[s.Partition].Start(onward), s.Take)).ToList();
         var first = reads.Min(r => r.After);
         var rows = await table.Read(reads, window.Known(after: first), window.FullKeys(), cancellationToken).ConfigureAwait(false);
         (NextDue, Replicas) = (rows.NextDue, rows.Replicas);
+        if (!onward)
+            _lookBack.Took(now, time.GetElapsedTime(0));
 
         var byPartition = rows.Messages.ToLookup(m => m.Partition, m => m.SequenceNumber);
         foreach (var read in reads)
@@ -127,24 +134,26 @@ internal sealed class Reading(MessageWindow window, MessageTable table, OutboxOp
     }
 }
 
-/// <summary>
-/// When to read everything from the beginning, to find a row that committed later than the look back: every few
-/// seconds, and more rarely where that takes long. Not as rarely as it took long, though: that may have been a pause of the
-/// whole process, and a row waits for the next one.
-/// </summary>
-internal sealed class FullLook
+/// <summary>When to look again at what is dear to look at: after a while, and more rarely where it takes long.</summary>
+/// <param name="shortest">The least pause.</param>
+/// <param name="longest">The most.</param>
+internal sealed class DearLook(TimeSpan shortest, TimeSpan longest)
 {
-    private static readonly TimeSpan Shortest = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(30);
-    private const int Rarity = 20;
+    private (TimeSpan From, TimeSpan To)? _last;
 
-    private TimeSpan _next = TimeSpan.MinValue;
-
-    public bool IsDue(TimeSpan now) => now >= _next;
-
-    public void Took(TimeSpan duration, TimeSpan now)
+    /// <summary>Whether it is time again.</summary>
+    /// <param name="now">Now.</param>
+    /// <param name="rarity">How many times as long as the last one took is to lie between two.</param>
+    public bool IsDue(TimeSpan now, int rarity)
     {
-        var pause = duration * Rarity;
-        _next = now + (pause < Shortest ? Shortest : pause > Longest ? Longest : pause);
+        if (_last is not { } last)
+            return true;
+        var pause = (last.To - last.From) * rarity;
+        return now >= last.To + (pause < shortest ? shortest : pause > longest ? longest : pause);
     }
+
+    /// <summary>One was taken.</summary>
+    /// <param name="from">When it began.</param>
+    /// <param name="to">When it ended.</param>
+    public void Took(TimeSpan from, TimeSpan to) => _last = (from, to);
 }

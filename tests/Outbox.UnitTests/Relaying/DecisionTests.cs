@@ -40,22 +40,24 @@ public sealed class DecisionTests
         => Enumerable.Range(0, 4).Select(r => Shares.Of(100, [(0, true), (1, true), (2, true), (3, true)], r)[0].Partition).ShouldBe([0, 1, 2, 3]);
 
     [Fact]
-    public void Everything_is_looked_at_every_few_seconds_and_more_rarely_where_that_takes_long()
+    public void What_is_dear_to_look_at_is_looked_at_every_few_seconds_and_more_rarely_where_that_takes_long()
     {
-        var look = new FullLook();
-        look.IsDue(TimeSpan.Zero).ShouldBeTrue();
+        var look = new DearLook(TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30));
+        look.IsDue(TimeSpan.Zero, rarity: 20).ShouldBeTrue();
 
-        look.Took(TimeSpan.FromMilliseconds(5), now: TimeSpan.Zero);
-        look.IsDue(TimeSpan.FromSeconds(4.9)).ShouldBeFalse();
-        look.IsDue(TimeSpan.FromSeconds(5)).ShouldBeTrue();
+        look.Took(from: TimeSpan.Zero, to: TimeSpan.FromMilliseconds(5));
+        look.IsDue(TimeSpan.FromSeconds(5), rarity: 20).ShouldBeFalse();
+        look.IsDue(TimeSpan.FromSeconds(5.005), rarity: 20).ShouldBeTrue();
 
-        look.Took(TimeSpan.FromSeconds(1), now: TimeSpan.Zero);
-        look.IsDue(TimeSpan.FromSeconds(19)).ShouldBeFalse();
-        look.IsDue(TimeSpan.FromSeconds(20)).ShouldBeTrue();
+        look.Took(from: TimeSpan.Zero, to: TimeSpan.FromSeconds(1));
+        look.IsDue(TimeSpan.FromSeconds(20), rarity: 20).ShouldBeFalse();
+        look.IsDue(TimeSpan.FromSeconds(21), rarity: 20).ShouldBeTrue();
+        look.IsDue(TimeSpan.FromSeconds(5.9), rarity: 4).ShouldBeFalse();
+        look.IsDue(TimeSpan.FromSeconds(6), rarity: 4).ShouldBeTrue();
 
         // The process may have been paused meanwhile.
-        look.Took(TimeSpan.FromMinutes(1), now: TimeSpan.Zero);
-        look.IsDue(TimeSpan.FromSeconds(30)).ShouldBeTrue();
+        look.Took(from: TimeSpan.Zero, to: TimeSpan.FromMinutes(1));
+        look.IsDue(TimeSpan.FromSeconds(90), rarity: 20).ShouldBeTrue();
     }
 
     [Fact]
