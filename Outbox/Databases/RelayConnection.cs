@@ -85,7 +85,7 @@ internal sealed class RelayConnection(OutboxStore store, OutboxOptions options) 
         await DisposeAsync().ConfigureAwait(false);
         _scope = store.Open(out var dbContext);
         await dbContext.Database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-        if (Dialect.Session is { } session)
+        if (Dialect.RelaySession is { } session)
             await dbContext.Database.ExecuteSqlRawAsync(session, cancellationToken).ConfigureAwait(false);
         return _connection = dbContext.Database.GetDbConnection();
     }

@@ -60,8 +60,11 @@ internal abstract class SqlDialect(OutboxTables tables)
     /// <summary>Whole messages, where rows that others hold are passed over: EF adds the rest.</summary>
     public string FreeMessages => $"SELECT * FROM {Tables.Message}{PassingLocks}";
 
-    /// <summary>What a connection of the relay runs first; <see langword="null"/> where nothing needs saying.</summary>
+    /// <summary>What a connection runs before reads that pass over locks; <see langword="null"/> where nothing needs saying.</summary>
     public virtual string? Session => null;
+
+    /// <summary>What a connection of the relay runs first.</summary>
+    public virtual string? RelaySession => Session;
 
     /// <summary>Corrects the type that the driver takes a parameter's value for.</summary>
     public virtual void Fit(DbParameter parameter)

@@ -7,7 +7,7 @@ internal sealed class Reading(MessageWindow window, MessageTable table, OutboxOp
 {
     // What a look takes is taken from the sending of a backlog; with nothing to send, what it may find comes first.
     private const int RarityInBacklog = 20;
-    private const int RarityAtRest = 4;
+    private const int RarityAtRest = 3;
 
     private readonly Dictionary<int, PartitionPosition> _positions = [];
 

@@ -90,10 +90,13 @@ internal static class Flatness
         using var host = backlog.NewRelay();
         var dialect = host.Services.GetRequiredService<OutboxStore<BenchDb>>().Dialect;
         await using var source = NpgsqlDataSource.Create(backlog.Database);
+        await using var connection = await source.OpenConnectionAsync();
+        await using (var session = new NpgsqlCommand(dialect.RelaySession, connection))
+            await session.ExecuteNonQueryAsync();
         var text = new StringBuilder();
         foreach (var after in new long[] { 0, backlog.Messages / 2 })
         {
-            await using var command = source.CreateCommand("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) " + dialect.Read);
+            await using var command = new NpgsqlCommand("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) " + dialect.Read, connection);
             command.CommandTimeout = 0;
             command.Parameters.AddWithValue("partitions", Enumerable.Range(0, 16).Select(p => (long)p).ToArray());
             command.Parameters.AddWithValue("after", Enumerable.Repeat(after, 16).ToArray());

@@ -1,5 +1,7 @@
 using Microsoft.EntityFrameworkCore;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
+using Outbox.Databases;
 using Outbox.Testing;
 
 namespace Outbox.ConformanceTests.Relaying;
@@ -50,5 +52,19 @@ public sealed class PostgresRelayTests : ServerRelaySuite
         (await host.Query(db => db.Set<OutboxLease>().CountAsync(l => l.Owner != null))).ShouldBe(0);
         (await host.Rows()).ShouldHaveSingleItem();
         Logs.Of(1233).ShouldHaveSingleItem();
+    }
+
+    /// <summary>In a table of millions the planner would have each read compiled, for a quarter of a second.</summary>
+    [SkippableFact]
+    public async Task The_relay_has_none_of_its_statements_compiled()
+    {
+        await using var database = await NewDatabase();
+        await using var host = await ShopHost.StartAsync(database, o => o.WithoutRelay());
+        await using var connection = new RelayConnection(host.Services.GetRequiredService<OutboxStore<ShopDb>>(), new OutboxOptions());
+
+        var jit = "";
+        await connection.Query("SHOW jit", _ => { }, async reader => jit = await reader.ReadAsync() ? reader.GetString(0) : "", default);
+
+        jit.ShouldBe("off");
     }
 }

@@ -24,6 +24,7 @@ public abstract class SqlTextSuite
             .Concat(Statements(new HalfStatements(dialect)))
             .Append((Name: "SqlDialect.Statistics", Sql: dialect.Statistics))
             .Concat(dialect.DropsInserts is { } question ? [(Name: "SqlDialect.DropsInserts", Sql: question)] : [])
+            .Concat(dialect.RelaySession is { } session ? [(Name: "SqlDialect.RelaySession", Sql: session)] : [])
             .Where(s => !IsApproved(database.Name, s.Name, s.Sql)).Select(s => s.Name).ToList();
 
         different.ShouldBeEmpty();
