@@ -43,7 +43,7 @@ internal sealed class InsertTriggers<TDbContext>(
                 logger.InsertsMayBeDropped(typeof(TDbContext).Name);
         }
 
-        registration.KeepsInserts.SetResult(!drops);
+        registration.KeepsInserts.TrySetResult(!drops);         // a host may be started again
     }
 }
 

@@ -5,10 +5,10 @@ using Microsoft.EntityFrameworkCore.Storage;
 
 namespace Outbox.Databases;
 
-/// <summary>A transaction in which the savepoint that EF Core puts around a save costs no round trip.</summary>
+/// <summary>A transaction in which the savepoint that EF Core puts around a save costs fewer round trips, or none.</summary>
 /// <remarks>
-/// EF creates it by a statement and releases it by another. The driver's own goes along with what follows it (Npgsql). And the first need
-/// not be released: the commit does it, and a later one of the same name hides it. Only the first: PostgreSQL is slower with many open.
+/// EF creates it by a statement and releases it by another. The first need not be released: the commit does it, and a later one of the same
+/// name hides it. Only the first: PostgreSQL is slower with many open.
 /// </remarks>
 internal sealed class LeanTransaction(
     IRelationalConnection connection, DbTransaction transaction, Guid transactionId, IDiagnosticsLogger<DbLoggerCategory.Database.Transaction> logger,
@@ -22,15 +22,30 @@ internal sealed class LeanTransaction(
 
     private bool _isOneOpen;
 
+    /// <summary>
+    /// Has savepoints go along with what follows them, as the driver's own do (Npgsql). In a transaction that has failed before that ends the
+    /// connection, so it is only for who never lets the DbContext have another one (<see cref="Receiving.InboxConnections"/>).
+    /// </summary>
+    public bool SendsAlong { get; set; }
+
     public override void CreateSavepoint(string name)
     {
+        if (!SendsAlong || name != OfSave)
+        {
+            base.CreateSavepoint(name);
+            return;
+        }
+
         var start = TimeProvider.System.GetUtcNow();
         if (!Logger.CreatingTransactionSavepoint(Connection, _transaction, TransactionId, start).IsSuppressed)
             _transaction.Save(name);
         Logger.CreatedTransactionSavepoint(Connection, _transaction, TransactionId, start);
     }
 
-    public override async Task CreateSavepointAsync(string name, CancellationToken cancellationToken = default)
+    public override Task CreateSavepointAsync(string name, CancellationToken cancellationToken = default)
+        => SendsAlong && name == OfSave ? SendAlong(name, cancellationToken) : base.CreateSavepointAsync(name, cancellationToken);
+
+    private async Task SendAlong(string name, CancellationToken cancellationToken)
     {
         var start = TimeProvider.System.GetUtcNow();
         if (!(await Logger.CreatingTransactionSavepointAsync(Connection, _transaction, TransactionId, start, cancellationToken).ConfigureAwait(false)).IsSuppressed)

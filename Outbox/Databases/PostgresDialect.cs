@@ -53,11 +53,12 @@ internal sealed class PostgresDialect(OutboxTables tables) : SqlDialect(tables)
     // the few rows of it that are read. Nothing happens where there is no such setting.
     public override string RelaySession => "SELECT set_config(name, 'off', false) FROM pg_catalog.pg_settings WHERE name = 'jit'";
 
-    // tgtype: 1 for each row, 2 before, 4 insert, 64 instead of.
-    public override string DropsInserts => """
+    // tgtype: 1 for each row, 2 before, 4 insert, 64 instead of. The last line fails while the tables are not there yet.
+    public override string DropsInserts => $"""
         SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgtype & 5 = 5 AND tgtype & 66 <> 0)
           OR EXISTS (SELECT FROM pg_catalog.pg_rewrite WHERE ev_type = '3')
-          OR EXISTS (SELECT FROM pg_catalog.pg_foreign_table) AS "Value"
+          OR EXISTS (SELECT FROM pg_catalog.pg_foreign_table)
+          OR EXISTS (SELECT FROM {Tables.Message} WHERE FALSE) AS "Value"
         """;
 
     protected override string RowAddress => "ctid";

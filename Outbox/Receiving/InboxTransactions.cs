@@ -13,7 +13,7 @@ namespace Outbox.Receiving;
 /// through; the message stays unacknowledged meanwhile, instead of going to the error queue with all others of an outage.
 /// </summary>
 internal sealed class InboxTransactions<TDbContext>(
-    OutboxRegistration<TDbContext> registration, OutboxStore<TDbContext> store, TimeProvider time, ILogger<InboxMessage> logger)
+    OutboxRegistration<TDbContext> registration, OutboxStore<TDbContext> store, InboxConnections connections, TimeProvider time, ILogger<InboxMessage> logger)
     where TDbContext : DbContext
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(20);
@@ -68,7 +68,10 @@ internal sealed class InboxTransactions<TDbContext>(
         {
             // On SQLite this is BEGIN IMMEDIATE: the write lock from the start, so that no reader has to upgrade and fail.
             var transaction = await dbContext.Database.BeginTransactionAsync(registration.Options.IsolationLevel, cancellationToken).ConfigureAwait(false);
-            return new InboxTransaction(transaction, writer, store.Dialect.CommitHidesFailure);
+            connections.Begun(dbContext);
+            if (transaction is LeanTransaction lean)
+                lean.SendsAlong = true;
+            return new InboxTransaction(dbContext, connections, transaction, writer, store.Dialect.CommitHidesFailure);
         }
         catch
         {
@@ -79,10 +82,13 @@ internal sealed class InboxTransactions<TDbContext>(
 }
 
 /// <summary>A transaction of the inbox; disposing it without a commit rolls it back.</summary>
+/// <param name="dbContext">The DbContext.</param>
+/// <param name="connections">Told when it ends.</param>
 /// <param name="transaction">The DbContext's.</param>
 /// <param name="writer">Released at the end.</param>
 /// <param name="commitHidesFailure"><inheritdoc cref="SqlDialect.CommitHidesFailure" path="/summary"/></param>
-internal sealed class InboxTransaction(IDbContextTransaction transaction, SemaphoreSlim? writer, bool commitHidesFailure) : IAsyncDisposable
+internal sealed class InboxTransaction(
+    DbContext dbContext, InboxConnections connections, IDbContextTransaction transaction, SemaphoreSlim? writer, bool commitHidesFailure) : IAsyncDisposable
 {
     private const string BeforeActivity = "BeforeActivity";
     private const string BeforeCommit = "BeforeCommit";
@@ -117,6 +123,7 @@ internal sealed class InboxTransaction(IDbContextTransaction transaction, Semaph
         }
         finally
         {
+            connections.Ended(dbContext);
             writer?.Release();
         }
     }

@@ -91,6 +91,7 @@ internal sealed class EntityFrameworkOutboxConfigurator<TDbContext>(IBusRegistra
         services.TryAddSingleton(TimeProvider.System);
         services.TryAddSingleton<OutboxInterceptor>();
         services.TryAddSingleton<DecisionInterceptor>();
+        services.TryAddSingleton<InboxConnections>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton(typeof(IDbContextOptionsConfiguration<>), typeof(OutboxOptionsConfiguration<>)));
 
         var registration = new OutboxRegistration<TDbContext>(Options);

@@ -4,6 +4,7 @@ using Microsoft.EntityFrameworkCore.Infrastructure;
 using Outbox.Capturing;
 using Outbox.Databases;
 using Outbox.Preparing;
+using Outbox.Receiving;
 using Outbox.Registering;
 
 namespace MassTransit;
@@ -30,12 +31,14 @@ public static class OutboxRegistrationExtensions
     /// <param name="optionsBuilder">The options.</param>
     /// <param name="serviceProvider">The application's services.</param>
     public static DbContextOptionsBuilder UseOutbox(this DbContextOptionsBuilder optionsBuilder, IServiceProvider serviceProvider)
-        => optionsBuilder.UseOutbox(serviceProvider.GetRequiredService<OutboxInterceptor>(), serviceProvider.GetRequiredService<DecisionInterceptor>());
+        => optionsBuilder.UseOutbox(
+            serviceProvider.GetRequiredService<OutboxInterceptor>(), serviceProvider.GetRequiredService<DecisionInterceptor>(), serviceProvider.GetRequiredService<InboxConnections>());
 
-    internal static DbContextOptionsBuilder UseOutbox(this DbContextOptionsBuilder optionsBuilder, OutboxInterceptor interceptor, DecisionInterceptor decisions)
+    internal static DbContextOptionsBuilder UseOutbox(
+        this DbContextOptionsBuilder optionsBuilder, OutboxInterceptor interceptor, DecisionInterceptor decisions, InboxConnections connections)
     {
         ((IDbContextOptionsBuilderInfrastructure)optionsBuilder).AddOrUpdateExtension(new FewerRoundTrips(interceptor));
-        return optionsBuilder.AddInterceptors(interceptor, decisions);
+        return optionsBuilder.AddInterceptors(interceptor, decisions, connections);
     }
 
     /// <summary>Chooses the partition key of this message: messages of one key keep their order.</summary>

@@ -82,6 +82,36 @@ public abstract class InboxTransactionTests(Func<Task<TestDatabase>> create) : I
         (await host.Entries()).ShouldBe(["one", "two", "five"]);
     }
 
+    /// <summary>What a consumer goes on with when its transaction is gone must not be saved by itself, and once more with the next delivery.</summary>
+    [SkippableTheory]
+    [InlineData("SELECT pg_terminate_backend(pg_backend_pid())")]
+    [InlineData("SELECT 1 / 0")]
+    public async Task A_consumer_that_goes_on_after_its_transaction_was_lost_saves_nothing(string end)
+    {
+        await using var host = await Start(async (context, db) =>
+        {
+            await Should.ThrowAsync<Exception>(() => db.Database.ExecuteSqlRawAsync(end));
+            for (var attempt = 0; attempt < 4; attempt++)
+            {
+                db.ChangeTracker.Clear();
+                db.Entries.Add(new Entry { Text = "saved" });
+                await Should.ThrowAsync<Exception>(() => db.SaveChangesAsync());
+            }
+
+            db.ChangeTracker.Clear();
+            await Should.ThrowAsync<Exception>(() => db.Database.ExecuteSqlRawAsync("DELETE FROM \"Entries\""));
+            await Credit(context, db);
+        });
+        Skip.If(!await host.Read(db => Task.FromResult(db.Database.IsNpgsql())), "PostgreSQL's words.");
+
+        await host.Deliver(NewId.NextGuid(), new Credit("x"));
+        await host.Reported.Received.WaitForCount(1);
+
+        host.Reported.Faulted.Count.ShouldBe(1);
+        (await host.Entries()).ShouldBeEmpty();
+        (await host.Outgoing()).ShouldBeEmpty();
+    }
+
     [SkippableFact]
     public async Task A_duplicate_costs_a_transaction_and_one_statement()
     {
