@@ -7,9 +7,11 @@ using Outbox.Capturing;
 
 namespace Outbox.Databases;
 
-/// <summary>Puts <see cref="InsertBatch"/> and <see cref="LeanTransaction"/> into a DbContext's own services.</summary>
+/// <summary>Puts <see cref="InsertBatch"/> and <see cref="LeanTransaction"/> into the own services of a DbContext on PostgreSQL.</summary>
 internal sealed class FewerRoundTrips(OutboxInterceptor interceptor) : IDbContextOptionsExtension
 {
+    private const string Provider = "Npgsql.EntityFrameworkCore.PostgreSQL";
+
     private IDbContextOptionsExtension? _provider;
 
     public DbContextOptionsExtensionInfo Info => new Description(this);
@@ -22,8 +24,11 @@ internal sealed class FewerRoundTrips(OutboxInterceptor interceptor) : IDbContex
 
     public void ApplyServices(IServiceCollection services)
     {
+        if (_provider?.GetType().Assembly.GetName().Name != Provider)
+            return;
+
         // What the provider says once more, in its turn, changes nothing.
-        _provider?.ApplyServices(services);
+        _provider.ApplyServices(services);
         Replace<IModificationCommandBatchFactory>(services, (own, provider) => new InsertBatchFactory(
             own, provider.GetRequiredService<ICurrentDbContext>(), provider.GetRequiredService<IDbContextOptions>()));
 

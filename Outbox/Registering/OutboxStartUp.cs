@@ -63,9 +63,10 @@ internal sealed class OutboxStartUp<TDbContext>(
         {
             found = await dbContext.Set<OutboxLease>().CountAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (DbException exception)
+        catch (Exception exception) when ((exception as DbException ?? exception.InnerException) is DbException)
         {
-            logger.PartitionsNotChecked(Context, registration.Options.PartitionCount, exception.Message);
+            // Some providers wrap what tells of a database that is away.
+            logger.PartitionsNotChecked(Context, registration.Options.PartitionCount, exception.GetBaseException().Message);
             return;
         }
 

@@ -22,7 +22,10 @@ internal sealed class UntoldChannels(ILogger<DeadConnectionWatch> logger) : IFil
     /// <summary>At so many looks in a row a channel that is open is found untold before it is left.</summary>
     public const int UntoldLooks = 2;
 
-    /// <summary>The same for one that is closed: a minute, in which the endpoint ends what it consumes.</summary>
+    /// <summary>
+    /// The same for one that is closed: a minute, in which the endpoint may end what it consumes. What runs longer then runs beside its
+    /// redelivery, as it would if another process received that.
+    /// </summary>
     public const int ClosedLooks = 12;
 
     private readonly ConcurrentDictionary<Use, object> _uses = [];

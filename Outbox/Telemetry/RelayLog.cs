@@ -42,7 +42,7 @@ internal static partial class RelayLog
     [LoggerMessage(1216, LogLevel.Warning, "The connection to {Broker} was expected to be replaced after it was closed ({Reason}) and was not; it is given up now.")]
     public static partial void DeadConnection(this ILogger logger, string broker, string? reason);
 
-    [LoggerMessage(1217, LogLevel.Warning, "A queue of {Broker} was expected to be received from again after the connection was closed ({Reason}) and was not; its channel is given up now.")]
+    [LoggerMessage(1217, LogLevel.Warning, "A queue of {Broker} was expected to be received from again after its connection or its channel was closed ({Reason}) and was not; the channel is given up now.")]
     public static partial void UntoldChannel(this ILogger logger, string broker, string? reason);
 
     [LoggerMessage(1221, LogLevel.Warning, "{Count} messages were expected to be confirmed and were not ({Outcome}), {MessageId} to {Destination} among them; they are tried again.")]
