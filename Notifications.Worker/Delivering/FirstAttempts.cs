@@ -40,9 +40,14 @@ internal sealed class FirstAttempts(
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        await using var limit = cancellationToken.Register(givingUp.Cancel);
         isStopping = true;
         Count(0);
+        if (ended.Task.IsCompleted)
+        {
+            return;                              // also when a host that is gone is stopped once more
+        }
+
+        await using var limit = cancellationToken.Register(givingUp.Cancel);
         await ended.Task;
     }
 
